@@ -1,0 +1,29 @@
+"""Simulate spiking populations that develop: cells divide, die and rewire while their synapses learn."""
+
+import sys
+
+# Brian2 reports every uncaught error of a script as one of its own; ours are to be read as they are.
+_hook = sys.excepthook
+import brian2  # noqa: E402, F401
+
+sys.excepthook = _hook
+
+from neurosim import figures, units
+from neurosim.backends.brian2 import Brian2
+from neurosim.circuit import Circuit
+from neurosim.distributions import Exponential, LogNormal, Normal, Uniform
+from neurosim.errors import Interrupted, NonFiniteStateError, UnsupportedModelError
+from neurosim.events import Events
+from neurosim.lifecycle.develop import develop
+from neurosim.lifecycle.history import History
+from neurosim.lifecycle.phases import Lifecycle, Phase
+from neurosim.lifecycle.rules import Apoptosis, Division, Rewiring
+from neurosim.lifecycle.selection import Busiest, Everyone, Idlest, RateAbove, RateBelow, Selected, WeightBelow
+from neurosim.models import CellModel, SynapseModel, cells, load_cell, load_synapse, synapses
+from neurosim.population import Population, create
+from neurosim.projection import Projection, connect
+from neurosim.recording import Recording, Spikes, Trace
+from neurosim.simulate import simulate
+from neurosim.stimuli import NoiseCurrent, PoissonInput, Presentations, SpikeTimes, StepCurrent
+from neurosim.surgery import Edit, apply, plan, replay
+from neurosim.wiring import AllToAll, DistanceKernel, FixedInDegree, FixedProbability, OneToOne, Pairs

@@ -1,0 +1,1 @@
+"""Carry out simulations: one module per simulator."""

@@ -1,0 +1,104 @@
+"""Events: what rules propose at a boundary, as tables of columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+KINDS = ("death", "division", "unlink", "link")
+CAUSE = [("value", "f8"), ("threshold", "f8"), ("rule", "U64")]
+COLUMNS = {
+    "death": [("cell", "i8"), *CAUSE],
+    "division": [("mother", "i8"), ("key", "i8"), ("low", "f8"), ("high", "f8"), ("jitter", "f8"), *CAUSE],
+    "unlink": [("synapse", "i8"), *CAUSE],
+    "link": [("pre", "i8"), ("post", "i8"), ("weight", "f8"), ("delay", "f8"), *CAUSE],
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Hold proposed deaths, divisions, unlinks and links, one structured array for each kind and each name.
+
+    Made by ``Events.kill``, ``.divide``, ``.unlink`` and ``.link`` and joined by ``+``. Every row carries the value that
+    caused it and the threshold it was held against (NaN where there was none), and the label of its rule.
+    """
+
+    tables: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def kill(cls, population: str, cells, *, value=np.nan, threshold=np.nan) -> "Events":
+        """Propose the death of cells (ids) of one population."""
+        return cls._one("death", population, cell=cells, value=value, threshold=threshold)
+
+    @classmethod
+    def divide(cls, population: str, mothers, *, rng, share=(0.25, 0.75), jitter: float = 0.0, value=np.nan, threshold=np.nan) -> "Events":
+        """Propose the division of cells (ids) of one population.
+
+        Of each outgoing synapse the mother keeps a share drawn uniformly from `share` (low, high), or exactly `share` if
+        that is one number; the daughter gets the rest. `jitter` is the standard deviation of the logarithm of a factor on
+        the incoming plastic weights of both twins: the breaking of their symmetry. `rng` gives each division a key from
+        which these draws follow, so that replaying the event repeats them. Raises ValueError for a share outside [0, 1]
+        or a negative jitter.
+        """
+        low, high = np.broadcast_to(np.asarray(share, dtype=float), 2)
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"share of a division is {share!r}; give a number in [0, 1] or an interval (low, high) inside it")
+        if not jitter >= 0:
+            raise ValueError(f"jitter of a division is {jitter!r}; give 0 or more")
+        mothers = np.atleast_1d(np.asarray(mothers, dtype=np.int64))
+        key = rng.integers(0, 2**63 - 1, size=len(mothers))
+        return cls._one("division", population, mother=mothers, key=key, low=low, high=high, jitter=jitter, value=value, threshold=threshold)
+
+    @classmethod
+    def unlink(cls, projection: str, synapses, *, value=np.nan, threshold=np.nan) -> "Events":
+        """Propose the removal of synapses (ids) of one projection; copies that a division makes of them go too."""
+        return cls._one("unlink", projection, synapse=synapses, value=value, threshold=threshold)
+
+    @classmethod
+    def link(cls, projection: str, pre, post, weight, delay, *, value=np.nan, threshold=np.nan) -> "Events":
+        """Propose new synapses between cells (ids), with weights (SI, or a plain number's worth) and delays in seconds."""
+        return cls._one("link", projection, pre=pre, post=post, weight=weight, delay=delay, value=value, threshold=threshold)
+
+    @classmethod
+    def _one(cls, kind, name, **columns) -> "Events":
+        arrays = [np.atleast_1d(np.asarray(values)) for values in columns.values()]
+        size = next(iter(arrays)).size
+        rows = np.zeros(size, dtype=COLUMNS[kind])
+        for key, values in zip(columns, arrays, strict=True):
+            if values.size not in (1, size):
+                raise ValueError(f"{kind} events for {name!r} have {size} rows but {values.size} values of {key}; give one each, or one for all")
+            rows[key] = values
+        return cls({(kind, name): rows} if size else {})
+
+    def __add__(self, other: "Events") -> "Events":
+        joined = dict(self.tables)
+        for key, rows in other.tables.items():
+            joined[key] = np.concatenate([joined[key], rows]) if key in joined else rows
+        return Events(joined)
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows in self.tables.values())
+
+    def __repr__(self) -> str:
+        parts = [f"{len(rows)} {kind} in {name!r}" for (kind, name), rows in self.tables.items()]
+        return f"<Events: {', '.join(parts) or 'none'}>"
+
+    def of(self, kind: str, name: str) -> np.ndarray:
+        """Return the rows of one kind for one population or projection; empty if there are none."""
+        return self.tables.get((kind, name), np.zeros(0, dtype=COLUMNS[kind]))
+
+    def labelled(self, rule: str) -> "Events":
+        """Return the events with the label of the rule that proposed them."""
+        tables = {}
+        for key, rows in self.tables.items():
+            rows = rows.copy()
+            rows["rule"] = rule
+            tables[key] = rows
+        return Events(tables)
+
+    def check(self, circuit) -> None:
+        """Raise KeyError for events that name a population or projection that the circuit lacks."""
+        for kind, name in self.tables:
+            known = circuit.populations if kind in ("death", "division") else circuit.projections
+            if name not in known:
+                raise KeyError(f"{kind} events name {name!r}, but this circuit knows only {', '.join(known) or 'none'}")

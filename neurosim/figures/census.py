@@ -1,0 +1,86 @@
+"""Cells, synapses, births and deaths per epoch, with the phases of the life."""
+
+import textwrap
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from neurosim.errors import near
+from neurosim.figures.scales import label, plain, value_scale
+from neurosim.figures.style import PALETTE, fit_legend, name_spans, panels, paper
+
+BIRTH, DEATH = "#009E73", "#D55E00"
+SHADES = ("#EDEDED", "#F8F8F8")
+DOTTED = 40  # epochs up to which each has a dot
+
+
+@paper()
+def census(history, measure: str | None = None, axes=None) -> Figure:
+    """Draw the number of cells and of synapses in each epoch, births and deaths as bars, phases shaded and named.
+
+    history: History (census, phases, circuit, measures). measure: a name in history.measures, drawn in a panel below.
+    axes: one for cells, one for synapses if the circuit has projections, one for the measure.
+    Returns the figure. ValueError where the measure is unknown or its length fits no epochs.
+    """
+    table = history.census
+    epochs = np.unique(table["epoch"])
+    kinds = {"cells": list(history.circuit.populations), "synapses": list(history.circuit.projections)}
+    kinds = {kind: names for kind, names in kinds.items() if names}
+    curve = None if measure is None else _measured(history, measure, epochs)
+    titles = [*kinds, *([] if curve is None else [measure])]
+    figure, drawn = panels([1.0] * len(titles), 0.62 + 0.98 * len(titles), axes, ", ".join(titles))
+
+    for panel, (kind, names) in zip(drawn, kinds.items(), strict=False):
+        _sizes(panel, table, epochs, kind, names)
+    if curve is not None:
+        scale, symbol = value_scale(history.measures[measure])
+        drawn[-1].plot(curve[0], curve[1] / scale, color=PALETTE[0], marker=_marker(epochs), markersize=2.0, label=measure)
+        drawn[-1].set_ylabel(textwrap.fill(label(measure.replace("_", " "), symbol), 20))
+        drawn[-1].yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    for panel in drawn:
+        panel.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+        for number, (name, first, last) in enumerate(history.phases):
+            panel.axvspan(first - 0.5, last + 0.5, facecolor=SHADES[number % 2], edgecolor="none", zorder=0, label=f"_phase {name}")
+    drawn[-1].xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    drawn[-1].set_xlabel("epoch")
+    figure.align_ylabels(drawn)
+    figure.draw_without_rendering()  # so that the widths for names and legends are known
+    name_spans(drawn[0], history.phases)
+    for panel, _ in zip(drawn, kinds, strict=False):
+        lines = fit_legend(panel, panel.get_legend_handles_labels()[0], loc="upper left", bbox_to_anchor=(0.01, 0.99))
+        panel.set_ylim(0.0, panel.get_ylim()[1] * (1.0 + 0.18 * (lines - 1)))  # room above the lines for the legend
+    return figure
+
+
+def _measured(history, measure, epochs):
+    """Return (epochs, values) of a measure, which has one value an epoch, with or without the start."""
+    if measure not in history.measures:
+        raise ValueError(f"measure {measure!r} is not in this history (measures: {', '.join(history.measures) or 'none'}); choose one of them.{near(measure, history.measures)}")
+    values = plain(history.measures[measure])
+    if len(values) not in (len(epochs), len(epochs) - 1):
+        raise ValueError(f"measure {measure!r} has {len(values)} values, but the census has {len(epochs)} epochs with the start; give one value an epoch")
+    return epochs[len(epochs) - len(values):], values
+
+
+def _marker(epochs):
+    return "o" if len(epochs) <= DOTTED else "None"
+
+
+def _sizes(panel, table, epochs, kind, names):
+    """Draw sizes as lines, and births and deaths of all `names` together as bars on the same scale."""
+    for number, name in enumerate(names):
+        rows = table[table["name"] == name]
+        colour = "black" if len(names) == 1 else (PALETTE[0], *PALETTE[3:])[number % 5]
+        panel.plot(rows["epoch"], rows["size"], color=colour, marker=_marker(epochs), markersize=2.0, label=name)
+    chosen = table[np.isin(table["name"], names)]
+    for offset, column, colour in ((-0.2, "births", BIRTH), (0.2, "deaths", DEATH)):
+        counts = np.array([chosen[column][chosen["epoch"] == epoch].sum() for epoch in epochs])
+        panel.bar(epochs + offset, counts, width=0.4, color=colour, linewidth=0.0, label=column)
+    top = max(chosen["size"].max(initial=1), chosen["births"].max(initial=1), chosen["deaths"].max(initial=1))
+    panel.set_ylim(0.0, 1.28 * top)
+    panel.set_ylabel(kind)
+    panel.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    if top >= 10_000:
+        panel.set_ylabel(f"{kind} (thousands)")
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g}"))

@@ -1,0 +1,81 @@
+"""When: phases of a life, each a whole number of epochs with its rules and its learning factors."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurosim.units import Quantity, second, to_si
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Describe one phase: so many epochs, the rules at each boundary, and shared factors while it lasts.
+
+    `modulate` maps "part.factor" to a number, or to a sequence of one number for each epoch.
+    """
+
+    name: str
+    epochs: int
+    rules: Sequence[Any] = ()
+    modulate: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"a phase needs a name, not {self.name!r}")
+        if isinstance(self.epochs, bool) or not isinstance(self.epochs, (int, np.integer)) or self.epochs < 1:
+            raise ValueError(f"phase {self.name!r} lasts {self.epochs!r} epochs; give a whole number, 1 or more")
+        for rule in self.rules:
+            if not callable(rule):
+                raise TypeError(f"phase {self.name!r} has the rule {rule!r}, which cannot be called with (circuit, recording, rng)")
+        for key, value in self.modulate.items():
+            if np.ndim(value) and len(value) != self.epochs:
+                raise ValueError(f"phase {self.name!r} modulates {key} by {len(value)} values but lasts {self.epochs} epochs; give one for each epoch, or one number")
+        labels = [label for label, _ in self.labelled()]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"two rules of phase {self.name!r} are called {label!r} and would draw the same numbers; give each its own label=...")
+
+    def labelled(self) -> list[tuple[str, Any]]:
+        """Return the rules with their labels, "phase/rule.name", unique in a life."""
+        return [(f"{self.name}/{_label(rule)}", rule) for rule in self.rules]
+
+    def factors(self, epoch: int) -> dict[str, float]:
+        """Return the modulated factors in one epoch of the phase (0 is its first)."""
+        return {key: float(value[epoch] if np.ndim(value) else value) for key, value in self.modulate.items()}
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """Describe a life: phases one after the other, in epochs of one length."""
+
+    epoch: Quantity
+    phases: Sequence[Phase]
+
+    def __post_init__(self):
+        if not to_si(self.epoch, second, "epoch of the lifecycle") > 0:
+            raise ValueError(f"an epoch of the lifecycle lasts {self.epoch}; give a time above 0")
+        names = [phase.name for phase in self.phases]
+        if not names:
+            raise ValueError("a lifecycle needs at least one phase; give phases=[ns.Phase(...)]")
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two phases are called {name!r}; give each its own name")
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def __iter__(self) -> Iterator[tuple[Phase, int]]:
+        """Go through the epochs: the phase, and the epoch's number within it."""
+        for phase in self.phases:
+            for epoch in range(phase.epochs):
+                yield phase, epoch
+
+
+def _label(rule) -> str:
+    own = getattr(rule, "label", None)
+    part = getattr(rule, "population", None) or getattr(rule, "projection", None)
+    return own or ".".join(str(piece) for piece in (type(rule).__name__.lower(), part) if piece)

@@ -1,0 +1,148 @@
+"""Who: selections of cells by activity and of synapses by weight, to be combined freely with what a rule does to them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurosim.units import Hz, get_dimensions, quantity, to_si, DIMENSIONLESS
+
+
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """Hold the selected ids, the value that spoke for each and the threshold it was held against (NaN: none).
+
+    `ordered` says that the first are to be preferred where not all can be taken.
+    """
+
+    ids: np.ndarray
+    value: np.ndarray
+    threshold: np.ndarray
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
+class Everyone:
+    """Select all cells of a population or all synapses of a projection."""
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        ids = circuit[name].ids
+        return Selected(ids, np.full(len(ids), np.nan), np.full(len(ids), np.nan))
+
+
+@dataclass(frozen=True)
+class RateBelow:
+    """Select the cells that fired at less than a rate in the last epoch, the idlest first.
+
+    `rate` is a quantity in Hz or a plain number: that fraction of the population's mean rate.
+    """
+
+    rate: object
+
+    def __post_init__(self):
+        _check_threshold(self.rate, Hz, "rate of RateBelow")
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        return _by_rate(self.rate, recording, name, below=True)
+
+
+@dataclass(frozen=True)
+class RateAbove:
+    """Select the cells that fired at more than a rate in the last epoch, the busiest first.
+
+    `rate` is a quantity in Hz or a plain number: that multiple of the population's mean rate.
+    """
+
+    rate: object
+
+    def __post_init__(self):
+        _check_threshold(self.rate, Hz, "rate of RateAbove")
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        return _by_rate(self.rate, recording, name, below=False)
+
+
+@dataclass(frozen=True)
+class Busiest:
+    """Select the given fraction of cells with the highest rates in the last epoch, the busiest first."""
+
+    fraction: float = 1.0
+
+    def __post_init__(self):
+        _check_fraction(self)
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        return _by_rank(self.fraction, recording, name, -1)
+
+
+@dataclass(frozen=True)
+class Idlest:
+    """Select the given fraction of cells with the lowest rates in the last epoch, the idlest first."""
+
+    fraction: float = 1.0
+
+    def __post_init__(self):
+        _check_fraction(self)
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        return _by_rank(self.fraction, recording, name, 1)
+
+
+@dataclass(frozen=True)
+class WeightBelow:
+    """Select the synapses whose weight is below a threshold, the weakest first.
+
+    `weight` is a quantity or a plain number: that fraction of the largest incoming weight of the same target cell in the
+    same projection.
+    """
+
+    weight: object
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        projection = circuit[name]
+        weight = projection.synapses["weight"]
+        if get_dimensions(self.weight) is DIMENSIONLESS:
+            rows = circuit.populations[projection.target].rows(projection.synapses["post"])
+            threshold = float(self.weight) * largest_incoming(projection, len(circuit.populations[projection.target]), rows)[rows]
+        else:
+            threshold = np.full(len(weight), to_si(self.weight, quantity(1.0, projection.receptor.dimensions), f"weight of WeightBelow for {name!r}"))
+        return _ordered(projection.ids, weight, threshold, weight < threshold, 1)
+
+
+def largest_incoming(projection, size: int, rows: np.ndarray) -> np.ndarray:
+    """Return the largest incoming weight of each target cell (0 for a cell without synapses); `rows` are those of the targets."""
+    largest = np.zeros(size)
+    np.maximum.at(largest, rows, projection.synapses["weight"])
+    return largest
+
+
+def _by_rate(rate, recording, name, below: bool) -> Selected:
+    part = recording[name]
+    rates = np.asarray(part.rate())
+    threshold = float(rate) * rates.mean() if get_dimensions(rate) is DIMENSIONLESS else to_si(rate, Hz, "rate")
+    chosen = rates < threshold if below else rates > threshold
+    return _ordered(part.ids, rates, np.full(len(rates), threshold), chosen, 1 if below else -1)
+
+
+def _by_rank(fraction: float, recording, name, direction: int) -> Selected:
+    part = recording[name]
+    rates = np.asarray(part.rate())
+    best = np.argsort(direction * rates, kind="stable")[: round(fraction * len(rates))]
+    return Selected(part.ids[best], rates[best], np.full(len(best), rates[best[-1]] if len(best) else np.nan), ordered=True)
+
+
+def _ordered(ids, values, threshold, chosen, direction) -> Selected:
+    rows = np.flatnonzero(chosen)
+    rows = rows[np.argsort(direction * values[rows], kind="stable")]
+    return Selected(ids[rows], values[rows], threshold[rows], ordered=True)
+
+
+def _check_threshold(value, unit, what) -> None:
+    if get_dimensions(value) is not DIMENSIONLESS:
+        to_si(value, unit, what)
+    if not float(np.asarray(value)) >= 0:
+        raise ValueError(f"{what} is {value}; give 0 or more")
+
+
+def _check_fraction(selection) -> None:
+    if not 0 <= selection.fraction <= 1:
+        raise ValueError(f"fraction of {type(selection).__name__} is {selection.fraction}; give a number from 0 to 1")

@@ -1,0 +1,241 @@
+"""What a whole model must satisfy before anything is simulated with it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from neurosim.errors import near
+from neurosim.expressions import evaluate, execute, names_in, statements
+from neurosim.model_parts import Model, Names, Receptor, SpikeRule
+from neurosim.model_scope import Equation, Scope, refuse_reserved
+from neurosim.units import DIMENSIONLESS, Dimension, DimensionMismatchError, amp, get_dimensions, metre, second, siemens, unit_name, volt
+
+METHODS = ("exact", "exponential_euler", "euler", "rk2", "rk4")
+# states and amounts over many orders of magnitude: a clip or a saturation acts on some of them
+_PROBES = (-1e6, -7.3, -0.06, 0.0, 0.002, 2.7, 1e6)
+
+
+def read_spike_rule(table: Mapping[str, str], where: str) -> SpikeRule:
+    """Read the table `spike` of a cell; raises ValueError where rule and keys do not belong together."""
+    rule, own = table["rule"], {"reset", "refractory"}
+    if rule not in ("refractory", "crossing"):
+        raise ValueError(f"{where}: [spike] rule is '{rule}'.{near(rule, ('refractory', 'crossing'))}")
+    for key in sorted(own & set(table) if rule == "crossing" else own - set(table)):
+        advice = "leave it out, a crossing has none" if rule == "crossing" else "add it, or use rule = \"crossing\""
+        raise ValueError(f"{where}: [spike] {key} does not go with rule = \"{rule}\"; {advice}.")
+    return SpikeRule(rule, table["threshold"], table.get("reset", ""), table.get("refractory", ""))
+
+
+def read_receptors(tables: Mapping[str, Any], lines: Mapping[str, Equation], where: str) -> dict[str, Receptor]:
+    """Read the table `receptors` of a cell, without strengths yet; raises ValueError naming receptor and key."""
+    state = {name: line.dimensions for name, line in lines.items() if line.kind != "subexpression"}
+    receptors = {}
+    for name, entry in tables.items():
+        at = f"{where}: [receptors] {name}"
+        kind = entry.get("kind", "jump")
+        if kind not in ("jump", "current"):
+            raise ValueError(f"{at}: kind is {kind!r}.{near(str(kind), ('jump', 'current'))}")
+        sign = entry.get("sign")
+        if sign not in (None, "excitatory", "inhibitory"):
+            raise ValueError(f"{at}: sign is {sign!r}.{near(str(sign), ('excitatory', 'inhibitory'))}")
+        refuse_reserved(name, at)
+        if kind == "current":
+            for key in sorted({"variable", "effect", "unitary", "sign"} & set(entry)):
+                raise ValueError(f"{at}: {key} does not go with kind = \"current\"; leave it out.")
+            if name in lines:
+                raise ValueError(f"{at} is in the equations too; a current is given by the inputs, remove its equation.")
+            receptors[name] = Receptor(name, kind, None, "", True, None, amp.dim, sign, entry["meaning"])
+            continue
+        variable = entry.get("variable", name)
+        if variable not in state:
+            raise ValueError(f"{at}: '{variable}' is not a state variable.{near(variable, state)}")
+        effect = entry.get("effect", f"{variable}_post += amount")
+        receptors[name] = Receptor(name, kind, variable, effect, False, None, state[variable], sign, entry["meaning"])
+    return receptors
+
+
+def check_cell(model: Any, where: str) -> dict[str, Receptor]:
+    """Check names, units and statements of a cell; returns its receptors with strength and additivity."""
+    if model.method not in METHODS:
+        raise ValueError(f"{where}: method is '{model.method}'.{near(model.method, METHODS)}")
+    if model.variables.get("v") is not volt.dim:
+        raise ValueError(f"{where}: equations have no membrane potential; every cell has a state variable v in volt.")
+    if "area" not in model.parameters or model.parameters["area"].dimensions is not (metre**2).dim:
+        raise ValueError(f"{where}: [parameters] has no membrane area; every cell has an area, such as area = {{ value = \"20000*um**2\", ... }}.")
+    scope = _scope(model, where)
+    _check_lines(model, scope)
+    scope.check_condition(model.spike.threshold, "[spike] threshold")
+    scope.check_block(model.spike.reset, model.variables, "[spike] reset")
+    if model.spike.rule == "refractory":
+        scope.check(model.spike.refractory, second.dim, "[spike] refractory")
+    scope.extended(N=DIMENSIONLESS).check_block(model.on_presentation, model.variables, "[on] presentation")
+    used = {name for line in model.lines.values() for name in _read_by(line.expression)}
+    for name in model.currents:
+        if name not in used:
+            raise ValueError(f"{where}: [receptors] {name} is a current that no equation uses; add it to dv/dt, or leave the receptor out.")
+    entries = model.tables["receptors"]
+    return {
+        name: receptor if receptor.kind == "current" else _completed(receptor, model, entries[name], scope)
+        for name, receptor in model.receptors.items()
+    }
+
+
+def check_synapse(model: Any, where: str) -> None:
+    """Check names, units and statements of a synapse, for some unit of the weight."""
+    if model.normalise not in (None, "incoming"):
+        raise ValueError(f"{where}: normalise is '{model.normalise}'; give \"incoming\", or leave it out.")
+    weight_like = {name for name, parameter in model.parameters.items() if parameter.weight_like}
+    if model.normalise and "w_total" not in weight_like:
+        raise ValueError(f"{where}: normalise needs a parameter w_total with dimension = \"weight\"; add it.")
+    if model.bounds is not None and (len(model.bounds) != 2 or not weight_like.issuperset(model.bounds)):
+        raise ValueError(f"{where}: bounds is {list(model.bounds)}; name two parameters with dimension = \"weight\".")
+    for name, line in model.lines.items():
+        if line.kind == "differential" and len(line.flags) != 1:
+            raise ValueError(f"{where}: equation of '{name}' does not say how it is updated; end it with (event-driven) or (clock-driven).")
+    if not any(line.operator == "()" for line in _read_block(model.on_pre, f"{where}: on_pre")):
+        raise ValueError(f"{where}: on_pre delivers nothing; add a line such as deliver(weight).")
+    given = {model.parameters[name].dimensions for name in weight_like} - {None}
+    if len(given) > 1:
+        units = ", ".join(f"{name} in {unit_name(model.parameters[name].dimensions)}" for name in sorted(weight_like)
+                          if model.parameters[name].dimensions is not None)
+        raise ValueError(f"{where}: parameters of the weight have different units ({units}); give all of them in that of the receptor.")
+    failures = []
+    for dimensions in given or (siemens.dim, volt.dim, amp.dim, DIMENSIONLESS):
+        try:
+            check_statements(model, dimensions, where)
+            return
+        except ValueError as error:
+            failures.append(error)
+    raise failures[0]
+
+
+def check_statements(model: Any, weight: Dimension, where: str) -> None:
+    """Check equations and statements of a synapse whose weight has the given dimensions; raises ValueError."""
+    scope = _scope(model, where, weight)
+    _check_lines(model, scope)
+    targets = {*model.variables, "weight"}
+    scope = scope.extended(weight=weight)
+    scope.check_block(model.on_pre, targets, "on_pre", deliver=weight)
+    scope.check_block(model.on_post, targets, "on_post")
+    scope.check_block(model.on_presentation, targets, "[on] presentation")
+
+
+def delivers_linearly(model: Any) -> bool:
+    """Tell whether what a synapse delivers is proportional to its weight, by trying weights of many sizes."""
+    # a parameter without a value yet stands for any number
+    given = {**dict.fromkeys(model.missing(), 1.0), **model.si_namespace()}
+    texts = {name: line.expression for name, line in model.lines.items() if line.kind == "subexpression"}
+
+    def delivered(weight: float, state: float) -> float:
+        names = Names({**given, **dict.fromkeys(model.variables, state), "weight": weight}, texts)
+        amount = 0.0
+        for line in statements(model.on_pre):
+            if line.operator == "()":
+                amount += float(evaluate(line.expression, names))
+            else:
+                value = evaluate(line.expression if line.operator == "=" else f"{line.target} {line.operator[0]} ({line.expression})", names)
+                names.known[line.target] = value
+        return amount
+
+    return all(_proportional(lambda weight: delivered(weight, state), 0.0) for state in (0.3, 1.7))
+
+
+def refuse_unused(model: Model, where: str) -> None:
+    """Raise ValueError for a parameter that nothing in the model uses."""
+    texts = [line.expression for line in model.lines.values()] + list(model.initial.values())
+    blocks = [model.on_presentation]
+    if model.kind == "cell" and not model.source:
+        texts += [model.spike.threshold, model.spike.refractory]
+        blocks += [model.spike.reset, *(receptor.effect for receptor in model.receptors.values())]
+    elif model.kind == "synapse":
+        blocks += [model.on_pre, model.on_post]
+    used = {name for text in texts for name in _read_by(text)}
+    used |= {name for block in blocks for line in statements(block) for name in names_in(line.expression)}
+    # every cell has an area, and w_total waits for normalise = "incoming"
+    for name in sorted({*model.parameters, *model.shared} - used - {"area", "w_total"}):
+        raise ValueError(f"{where}: parameter '{name}' is never used; use it or remove it.")
+
+
+def _scope(model: Model, where: str, weight: Dimension | None = None) -> Scope:
+    constants = {name: p.dimensions if p.dimensions is not None else weight for name, p in model.parameters.items()}
+    currents = model.currents if model.kind == "cell" else {}
+    shared = dict.fromkeys(model.shared, DIMENSIONLESS)
+    for name in currents:
+        if name in constants or name in shared:
+            raise ValueError(f"{where}: [receptors] {name} is a parameter too; rename one of them.")
+    return Scope(where, constants, {**shared, **currents, **model.variables, **model.subexpressions})
+
+
+def _check_lines(model: Model, scope: Scope) -> None:
+    for name, line in model.lines.items():
+        if line.kind == "differential":
+            scope.check(line.expression, line.dimensions / second.dim, f"equation of d{name}/dt")
+        elif line.kind == "subexpression":
+            scope.check(line.expression, line.dimensions, f"equation of '{name}'")
+    order = list(model.initial)
+    for position, (name, text) in enumerate(model.initial.items()):
+        later = [*order[position:], *(model.currents if model.kind == "cell" else ())]
+        scope.without(later).check(text, model.variables[name], f"[initial] {name}")
+    try:
+        values = model.initial_values()
+    except NameError as error:
+        raise ValueError(f"{scope.where}: [initial] needs what is not known yet: {error} Order the state variables so that each needs only those above.") from None
+    for name, value in values.items():
+        if not np.isfinite(value):
+            raise ValueError(f"{scope.where}: [initial] {name} is {value}; give a finite value.")
+
+
+def _completed(receptor: Receptor, model: Any, entry: Mapping[str, Any], scope: Scope) -> Receptor:
+    what = f"[receptors] {receptor.name}"
+    target = f"{receptor.variable}_post"
+    inside = scope.without([*model.variables, *model.subexpressions, *model.currents])
+    inside = inside.extended(amount=receptor.dimensions, **{f"{name}_post": dimensions for name, dimensions in model.variables.items()})
+    lines = inside.check_block(receptor.effect, [target], f"{what}: effect")
+    if len(lines) != 1:
+        raise ValueError(f"{scope.where}: {what}: effect '{receptor.effect}' has {len(lines)} statements; write one that changes {target}.")
+    unitary = None
+    if "unitary" in entry:
+        try:
+            value = evaluate(str(entry["unitary"]), model.names({}))
+        except (NameError, ValueError, DimensionMismatchError) as error:
+            raise ValueError(f"{scope.where}: {what}: unitary: {error}") from None
+        if get_dimensions(value) is not receptor.dimensions or not 0 < float(value) < np.inf:
+            raise ValueError(
+                f"{scope.where}: {what}: unitary is {entry['unitary']!r}; give a positive number with the unit {unit_name(receptor.dimensions)}."
+            )
+        unitary = float(value)
+    return dataclasses.replace(receptor, additive=_is_additive(receptor, model), unitary=unitary)
+
+
+def _is_additive(receptor: Receptor, model: Any) -> bool:
+    target = f"{receptor.variable}_post"
+    constants = model.si_namespace()
+
+    def increment(state: float, amount: float) -> float:
+        names = {**constants, **{f"{name}_post": state for name in model.variables}, "amount": amount}
+        return execute(receptor.effect, names)[target] - state
+
+    slopes = {round(float(increment(state, 1.0)), 6) for state in _PROBES}
+    return len(slopes) == 1 and all(_proportional(lambda amount: increment(state, amount), state) for state in _PROBES)
+
+
+def _proportional(function: Callable[[float], float], offset: float) -> bool:
+    """Tell whether function(x) = k x over the probes, within the rounding that an offset of the given size causes."""
+    slope = function(1.0)
+    with np.errstate(all="ignore"):
+        return all(abs(function(x) - slope * x) <= 1e-9 * (abs(offset) + abs(slope * x) + 1e-3) for x in _PROBES)
+
+
+def _read_by(text: str) -> Iterable[str]:
+    return names_in(text) if text.strip() else ()
+
+
+def _read_block(block: str, where: str) -> Iterable[Any]:
+    try:
+        return statements(block)
+    except (NameError, ValueError) as error:
+        raise ValueError(f"{where}: {error}") from None

@@ -1,0 +1,152 @@
+"""What the texts of a model must satisfy: names that exist, units that fit, statements that assign what they may.
+
+Units are worked out by Brian2's own rules, so that what passes here passes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from brian2 import Equations
+from brian2.core.functions import DEFAULT_FUNCTIONS
+from brian2.core.variables import Constant, Variable
+from brian2.equations.equations import DIFFERENTIAL_EQUATION, FLOAT, PARAMETER, SUBEXPRESSION, EquationError
+from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
+
+from neurosim.errors import near
+from neurosim.expressions import CONSTANTS, FUNCTIONS, Statement, names_in, statements
+from neurosim.units import DIMENSIONLESS, UNITS, Dimension, DimensionMismatchError, get_dimensions, unit_name
+
+# columns of the cell and synapse tables, and names with a meaning of their own in equations
+RESERVED = frozenset(
+    "id parent birth position lastspike pre post weight delay share lastupdate amount deliver name model sign ids cells parents "
+    "shared synapses flight N i j t dt xi not_refractory".split()
+)
+_KINDS = {DIFFERENTIAL_EQUATION: "differential", SUBEXPRESSION: "subexpression", PARAMETER: "variable"}
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One line of a model's equations: a "differential" equation, a "subexpression", or a "variable" that only statements change."""
+
+    kind: str
+    expression: str
+    dimensions: Dimension
+    flags: tuple[str, ...]
+
+
+def parse_equations(text: str, flags: Iterable[str], where: str) -> dict[str, Equation]:
+    """Read equations; returns them by name in the order of the file.
+
+    `flags` are those that a differential equation may carry. Raises ValueError naming the equation.
+    """
+    try:
+        lines = Equations(text) if text.strip() else {}
+    except (EquationError, SyntaxError, ValueError, TypeError) as error:
+        raise ValueError(f"{where}: equations cannot be read: {str(error).strip()}") from None
+    equations: dict[str, Equation] = {}
+    for name, line in lines.items():
+        at = f"{where}: equation of '{name}'"
+        refuse_reserved(name, at)
+        if line.var_type != FLOAT:
+            raise ValueError(f"{at} is {line.var_type}; state is real, give it a unit (1 where it has none).")
+        allowed = sorted(flags) if line.type == DIFFERENTIAL_EQUATION else []
+        for flag in line.flags:
+            if flag not in allowed:
+                raise ValueError(f"{at} has the flag '{flag}', which is not understood there; {_either(allowed)}.")
+        equations[name] = Equation(_KINDS[line.type], line.expr.code if line.expr else "", line.dim, tuple(line.flags))
+    return equations
+
+
+def refuse_reserved(name: str, where: str) -> None:
+    """Raise ValueError for a name that means something else already."""
+    if name in RESERVED or name in UNITS or name in FUNCTIONS or name in CONSTANTS:
+        raise ValueError(f"{where}: the name '{name}' has a meaning of its own; choose another.")
+
+
+class Scope:
+    """The names that the texts of one model may use, with their dimensions."""
+
+    def __init__(self, where: str, constants: Mapping[str, Dimension], variables: Mapping[str, Dimension]):
+        self.where = where
+        self.dimensions = {**constants, **variables}
+        units = {name: Constant(name, float(unit), dimensions=unit.dim) for name, unit in UNITS.items()}
+        numbers = {name: Constant(name, value) for name, value in CONSTANTS.items()}
+        # the values of constants do not matter for dimensions, except in an exponent, where 1 would hide a mistake
+        fixed = {name: Constant(name, 2.0, dimensions=dimensions) for name, dimensions in constants.items()}
+        changing = {name: Variable(name, dimensions=dimensions) for name, dimensions in variables.items()}
+        functions = {name: DEFAULT_FUNCTIONS[name] for name in FUNCTIONS}
+        self.variables: dict[str, Any] = {**functions, **units, **numbers, **fixed, **changing}
+
+    def extended(self, **names: Dimension) -> Scope:
+        """Return a scope that knows some names more."""
+        scope = Scope(self.where, {}, {})
+        scope.dimensions = {**self.dimensions, **names}
+        scope.variables = {**self.variables, **{name: Variable(name, dimensions=dimensions) for name, dimensions in names.items()}}
+        return scope
+
+    def without(self, names: Iterable[str]) -> Scope:
+        """Return a scope that lacks some names."""
+        scope = Scope(self.where, {}, {})
+        hidden = set(names)
+        scope.dimensions = {name: dimensions for name, dimensions in self.dimensions.items() if name not in hidden}
+        scope.variables = {name: variable for name, variable in self.variables.items() if name not in hidden}
+        return scope
+
+    def measure(self, text: str, what: str) -> Dimension:
+        """Return the dimensions of an expression; raises ValueError naming `what` for a bad name, function or unit."""
+        at = f"{self.where}: {what}"
+        try:
+            unknown = sorted(names_in(text) - set(self.variables))
+        except (NameError, ValueError) as error:
+            raise ValueError(f"{at}: {error}") from None
+        if unknown:
+            options = set(self.dimensions) | (set(UNITS) if len(unknown[0]) > 1 else set())
+            raise ValueError(f"{at}: '{unknown[0]}' in '{text.strip()}' is not defined.{near(unknown[0], options)}")
+        try:
+            return get_dimensions(parse_expression_dimensions(text.strip(), self.variables))
+        except (DimensionMismatchError, SyntaxError, TypeError, ValueError) as error:
+            reason = error.msg if isinstance(error, SyntaxError) else str(error)
+            raise ValueError(f"{at}: the units in '{text.strip()}' do not fit: {reason.rstrip('.')}.") from None
+
+    def check(self, text: str, dimensions: Dimension, what: str) -> None:
+        """Raise ValueError unless an expression has these dimensions."""
+        found = self.measure(text, what)
+        if found is not dimensions:
+            raise ValueError(
+                f"{self.where}: {what}: '{text.strip()}' has the unit {unit_name(found)}, but it must have {unit_name(dimensions)}."
+            )
+
+    def check_condition(self, text: str, what: str) -> None:
+        """Raise ValueError unless an expression is true or false."""
+        self.measure(text, what)
+        if not is_boolean_expression(text.strip(), self.variables):
+            raise ValueError(f"{self.where}: {what}: '{text.strip()}' is not a condition; write a comparison such as v > V_th.")
+
+    def check_block(self, block: str, targets: Iterable[str], what: str, deliver: Dimension | None = None) -> tuple[Statement, ...]:
+        """Check the statements of a block and return them.
+
+        Only `targets` may be assigned; `deliver` is the dimension that delivered expressions must have (None: none may be).
+        """
+        at = f"{self.where}: {what}"
+        try:
+            lines = statements(block)
+        except (NameError, ValueError) as error:
+            raise ValueError(f"{at}: {error}") from None
+        for line in lines:
+            if line.operator == "()":
+                if deliver is None:
+                    raise ValueError(f"{at}: deliver({line.expression}) belongs in on_pre, where a spike arrives.")
+                self.check(line.expression, deliver, f"{what}: deliver")
+            elif line.target not in targets:
+                raise ValueError(f"{at}: '{line.target}' cannot be assigned.{near(line.target, targets)}")
+            else:
+                whole = line.expression if line.operator == "=" else f"{line.target} {line.operator[0]} ({line.expression})"
+                self.check(whole, self.dimensions[line.target], what)
+        return lines
+
+
+def _either(flags: list[str]) -> str:
+    return f"it may have: {', '.join(flags)}" if flags else "leave it out"

@@ -1,0 +1,177 @@
+"""Cells and synapses as values read from files: what they compute, in which units, and where each number comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from neurosim.errors import near
+from neurosim.expressions import evaluate, statements
+from neurosim.model_checks import (
+    check_cell, check_statements, check_synapse, delivers_linearly, read_receptors, read_spike_rule, refuse_unused,
+)
+from neurosim.model_files import CELL_KEYS, SOURCE_KEYS, SYNAPSE_KEYS, catalogue, check_keys, read
+from neurosim.model_parts import Model, Parameter, Receptor, SpikeRule, common_fields
+from neurosim.model_scope import parse_equations
+from neurosim.protocols import PROTOCOLS, Expected, read_expected
+from neurosim.units import Dimension, to_si, unit_name
+
+__all__ = [
+    "PROTOCOLS", "CellModel", "Expected", "Parameter", "Receptor", "SpikeRule", "SynapseModel", "cells", "load_cell", "load_synapse",
+    "synapses",
+]
+
+@dataclass(frozen=True, eq=False)
+class CellModel(Model):
+    """A kind of cell: equations, spike rule, receptors and parameters, read from a file and checked.
+
+    `source` is true for a source of spikes, which has neither state nor receptors.
+    """
+
+    method: str
+    spike: SpikeRule | None
+    receptors: Mapping[str, Receptor]
+    expected: tuple[Expected, ...] = field(repr=False)
+    source: bool
+
+    kind: ClassVar[str] = "cell"
+
+    @classmethod
+    def _build(cls, tables: Mapping[str, Any], where: str) -> CellModel:
+        source = tables.get("source") is True
+        check_keys(tables, SOURCE_KEYS if source else CELL_KEYS, where)
+        rule = None if source else read_spike_rule(tables["spike"], where)
+        flags = ("unless refractory",) if rule and rule.rule == "refractory" else ()
+        lines = parse_equations(tables.get("equations", ""), flags, where)
+        # rows of [expected] are read with the model, and replace its parameters: so they join it last
+        bare = {key: value for key, value in tables.items() if key != "expected"}
+        model = cls(
+            **common_fields(bare, lines, where), method=tables.get("method", ""), spike=rule,
+            receptors=MappingProxyType(read_receptors(tables.get("receptors", {}), lines, where)), expected=(), source=source,
+        )
+        if source:
+            return model
+        receptors = check_cell(model, where)
+        model = dataclasses.replace(model, receptors=MappingProxyType(receptors))
+        rows = enumerate(tables.get("expected", ()), 1)
+        expected = tuple(read_expected(row, model, f"{where}: [[expected]] row {number}") for number, row in rows)
+        return dataclasses.replace(model, tables=tables, expected=expected)
+
+    def evaluate(self, expression: str, **state: Any) -> Any:
+        """Work out a subexpression, a derivative such as "dv/dt", or any expression at a given state.
+
+        The state variables and currents that it needs are keywords with units. Raises NameError for one that is missing or unknown
+        and TypeError for a wrong dimension.
+        """
+        known = {**self.variables, **self.currents}
+        for name, value in state.items():
+            if name not in known:
+                raise NameError(f"Cell model '{self.name}' has no state variable '{name}'.{near(name, known)}")
+            to_si(value, known[name], f"'{name}' of cell model '{self.name}'")
+        derivative = re.fullmatch(r"\s*d(\w+)/dt\s*", expression)
+        if derivative and derivative[1] in self.variables:
+            expression = self.lines[derivative[1]].expression
+        return evaluate(expression, self.names(state))
+
+    def receptor(self, name: str) -> Receptor:
+        """Return a receptor by its name; raises ValueError with what was probably meant."""
+        if name not in self.receptors:
+            reason = near(name, self.receptors) if self.receptors else " It takes no input."
+            raise ValueError(f"Cell model '{self.name}' has no receptor '{name}'.{reason}")
+        return self.receptors[name]
+
+    @property
+    def currents(self) -> Mapping[str, Dimension]:
+        """The receptors that are continuous currents, with their dimensions."""
+        return {name: receptor.dimensions for name, receptor in self.receptors.items() if receptor.kind == "current"}
+
+
+@dataclass(frozen=True, eq=False)
+class SynapseModel(Model):
+    """A kind of synapse: what a spike delivers and how weight and traces change, read from a file and checked."""
+
+    on_pre: str
+    on_post: str
+    bounds: tuple[str, str] | None
+    normalise: str | None
+
+    kind: ClassVar[str] = "synapse"
+    texts: ClassVar[tuple[str, ...]] = ("name", "on_presentation", "normalise")
+
+    @classmethod
+    def _build(cls, tables: Mapping[str, Any], where: str) -> SynapseModel:
+        check_keys(tables, SYNAPSE_KEYS, where)
+        lines = parse_equations(tables.get("equations", ""), ("event-driven", "clock-driven"), where)
+        model = cls(
+            **common_fields(tables, lines, where), on_pre=tables["on_pre"], on_post=tables.get("on_post", ""),
+            bounds=tuple(tables["bounds"]) if "bounds" in tables else None, normalise=tables.get("normalise"),
+        )
+        check_synapse(model, where)
+        return model
+
+    @property
+    def plastic(self) -> bool:
+        """Whether the weight can change."""
+        return self.normalise is not None or any(line.target == "weight" for line in statements(f"{self.on_pre}\n{self.on_post}"))
+
+    @property
+    def linear(self) -> bool:
+        """Whether what is delivered is proportional to the weight."""
+        return delivers_linearly(self)
+
+    @property
+    def event_driven(self) -> bool:
+        """Whether nothing has to be updated between spikes."""
+        return not any("clock-driven" in line.flags for line in self.lines.values())
+
+    @property
+    def remembers(self) -> bool:
+        """Whether traces are brought up to date at spikes, so that the time of the last update is part of the state."""
+        return any("event-driven" in line.flags for line in self.lines.values())
+
+    def missing(self) -> tuple[str, ...]:
+        """Name the parameters that must still be given with `replace` before the synapse can be used."""
+        unused = set() if self.normalise else {"w_total"}
+        return tuple(name for name, parameter in self.parameters.items() if parameter.value is None and name not in unused)
+
+    def check_weight(self, dimensions: Dimension) -> None:
+        """Raise TypeError unless weights of these dimensions fit the parameters and statements of the synapse."""
+        try:
+            check_statements(self, dimensions, f"synapse model '{self.name}' with weights in {unit_name(dimensions)}")
+        except ValueError as error:
+            raise TypeError(str(error)) from None
+
+
+def load_cell(name_or_path: str | Path) -> CellModel:
+    """Load a cell model: a name of the catalogue, or the path of a TOML file.
+
+    Raises ValueError naming file, key and what would be right; FileNotFoundError for a missing file.
+    """
+    return _load(CellModel, "cells", name_or_path)
+
+
+def load_synapse(name_or_path: str | Path) -> SynapseModel:
+    """Load a synapse model: a name of the catalogue, or the path of a TOML file. Raises as `load_cell` does."""
+    return _load(SynapseModel, "synapses", name_or_path)
+
+
+def _load(model: type[Model], kind: str, name_or_path: str | Path) -> Any:
+    tables, where = read(kind, name_or_path)
+    loaded = model.from_specification(tables, where)
+    refuse_unused(loaded, where)
+    return loaded
+
+
+def cells() -> tuple[str, ...]:
+    """Name the cell models of the catalogue."""
+    return catalogue("cells")
+
+
+def synapses() -> tuple[str, ...]:
+    """Name the synapse models of the catalogue."""
+    return catalogue("synapses")

@@ -1,0 +1,134 @@
+"""Populations: cells of one model, with permanent ids, lineage, positions and their whole state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from neurosim.distributions import draw
+from neurosim.errors import near
+from neurosim.expressions import evaluate
+from neurosim.models import CellModel, load_cell
+from neurosim.randomness import generator
+from neurosim.table import Table
+from neurosim.units import Quantity, metre, quantity, second, to_si
+
+NEVER = -1e4  # seconds: Brian2's value of lastspike for a cell that has not spiked
+BOOKKEEPING = ("id", "parent", "birth", "position")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Population:
+    """Hold the cells of one model at one moment.
+
+    `cells` has one row a cell: id, parent (-1 for a founder), birth (epoch), position (n, 3) in metres (NaN if none was
+    given), every state variable in SI units and, unless the cells are spike sources, lastspike (s) and not_refractory.
+    `parents[i]` is the parent of id i for every id ever issued, so that a cell finds the inputs of its ancestors.
+    State variables are attributes with units: ``population.v``.
+    """
+
+    name: str
+    model: CellModel
+    cells: Table
+    parents: np.ndarray
+    sign: str | None
+    shared: Mapping[str, float]
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __repr__(self) -> str:
+        sign = f", {self.sign}" if self.sign else ""
+        return f"<Population {self.name!r}: {len(self)} cells of {self.model.name!r}{sign}>"
+
+    def __getattr__(self, name: str):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self.model.variables:
+            return quantity(self.cells[name], self.model.variables[name])
+        options = [*self.model.variables, "ids", "position", "cells", "model", "sign"]
+        raise AttributeError(f"population {self.name!r} has no {name!r}.{near(name, options)}")
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The permanent ids of the living cells, in order."""
+        return self.cells["id"]
+
+    @property
+    def position(self) -> Quantity:
+        """The positions of the cells, shape (n, 3), NaN where none was given."""
+        return quantity(self.cells["position"], metre.dim)
+
+    def rows(self, ids) -> np.ndarray:
+        """Return the rows of the cells with these ids; raise KeyError for a dead or unknown cell."""
+        return self.cells.find(ids, f"population {self.name!r}")
+
+    def set(self, **state) -> "Population":
+        """Return the population with other values (quantities, one or one per cell, or distributions' samples) of state variables."""
+        columns = {}
+        for name, value in state.items():
+            if name not in self.model.variables:
+                raise KeyError(f"population {self.name!r} has no state variable {name!r}.{near(name, self.model.variables)}")
+            what = f"{name} of population {self.name!r}"
+            columns[name] = draw(value, len(self), None, quantity(1.0, self.model.variables[name]), what)
+        return replace(self, cells=self.cells.replace(**columns))
+
+
+def create(name: str, model: CellModel | str, size: int, *, sign: str | None = None, positions=None, state=None, seed: int = 0) -> Population:
+    """Make a population of `size` cells of one model.
+
+    `model` is a CellModel, a catalogue name or the path of a model file. `sign` is "excitatory", "inhibitory" or None
+    (undeclared); projections keep a declared sign. `positions` is a quantity of shape (size, 3) or (size, 2). `state`
+    maps state variables to their first values: a quantity, an array of quantities or a distribution drawn with `seed`.
+    Raises ValueError for a name that is no identifier, a size below 1 or an unknown sign, TypeError for a wrong dimension.
+    """
+    model = model if isinstance(model, CellModel) else load_cell(model)
+    check_name(name, "population")
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+        raise ValueError(f"population {name!r} needs a whole number of cells, at least 1, not {size!r}")
+    if sign not in (None, "excitatory", "inhibitory"):
+        raise ValueError(f'population {name!r} has sign {sign!r}; give "excitatory", "inhibitory" or None')
+    columns = {
+        "id": np.arange(size),
+        "parent": np.full(size, -1),
+        "birth": np.zeros(size, dtype=np.int64),
+        "position": _positions(name, size, positions),
+    }
+    rng = generator(seed, f"create/{name}")
+    initial = model.initial_values()
+    for key in state or {}:
+        if key not in initial:
+            raise ValueError(f"population {name!r} has no state variable {key!r}.{near(key, initial)}")
+    for key, value in initial.items():
+        if state and key in state:
+            columns[key] = draw(state[key], size, rng, quantity(1.0, model.variables[key]), f"{key} of population {name!r}")
+        else:
+            columns[key] = np.full(size, value)
+    if not model.source:
+        columns["lastspike"] = np.full(size, NEVER)
+        columns["not_refractory"] = _ready(model, columns, size)
+    return Population(name, model, Table(columns), np.full(size, -1), sign, dict(model.shared))
+
+
+def check_name(name: str, what: str) -> None:
+    """Raise ValueError unless `name` can stand in generated code."""
+    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_") or not name.isascii():
+        raise ValueError(f"{name!r} cannot name a {what}; use letters, digits and underscores, beginning with a letter")
+
+
+def _positions(name, size, positions) -> np.ndarray:
+    if positions is None:
+        return np.full((size, 3), np.nan)
+    values = np.asarray(to_si(positions, metre, f"positions of population {name!r}"), dtype=float)
+    if values.ndim != 2 or values.shape[0] != size or values.shape[1] not in (2, 3):
+        raise ValueError(f"positions of population {name!r} have shape {values.shape}; give ({size}, 3) or ({size}, 2)")
+    return np.pad(values, ((0, 0), (0, 3 - values.shape[1])))
+
+
+def _ready(model: CellModel, columns, size) -> np.ndarray:
+    """A cell that starts above a crossing threshold has not crossed it: it is not ready to spike."""
+    if model.spike.rule != "crossing":
+        return np.ones(size, dtype=bool)
+    names = {key: quantity(columns[key], unit) for key, unit in model.variables.items()}
+    above = evaluate(model.spike.threshold, {**model.namespace(), **names})
+    return ~np.broadcast_to(np.asarray(above, dtype=bool), size)

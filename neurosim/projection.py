@@ -1,0 +1,214 @@
+"""Projections: the synapses from one population to another, with weights, delays, shares and spikes in flight."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from neurosim.distributions import draw
+from neurosim.errors import near
+from neurosim.models import Receptor, SynapseModel, load_synapse
+from neurosim.population import NEVER, Population, check_name
+from neurosim.randomness import generator
+from neurosim.table import Table
+from neurosim.units import Quantity, quantity, second
+from neurosim.wiring import Side
+
+NEWBORN = ("split", "copy", "wire")
+BOOKKEEPING = ("id", "parent", "pre", "post", "weight", "delay", "share")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Say how a projection was made, so that ``newborn="wire"`` can make it again for newborn cells.
+
+    `weight` and `delay` are quantities or distributions, None where they were given one by one.
+    """
+
+    wiring: Any
+    weight: Any
+    delay: Any
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Projection:
+    """Hold the synapses between two populations at one moment.
+
+    `synapses` has one row a synapse: id, parent (the synapse it was copied from, -1), pre and post (cell ids), weight
+    (SI units of the receptor), delay (s), share (what a division left of it: share * weight is delivered) and the state
+    of the synapse model. `flight` has one row for each spike under way: synapse (id) and step (time step of arrival), in
+    order of delivery. `newborn` says what a newborn cell gets: "split" (incoming synapses copied, outgoing ones shared
+    between the twins), "copy" (outgoing weights copied) or "wire" (the wiring is applied to the newborn).
+    """
+
+    name: str
+    source: str
+    target: str
+    synapse: SynapseModel
+    receptor: Receptor
+    newborn: str
+    recipe: Recipe
+    synapses: Table
+    flight: Table
+    next_id: int
+    shared: Mapping[str, float]
+
+    def __len__(self) -> int:
+        return len(self.synapses)
+
+    def __repr__(self) -> str:
+        arrow = f"{self.source} -> {self.target}.{self.receptor.name}"
+        return f"<Projection {self.name!r}: {len(self)} synapses of {self.synapse.name!r}, {arrow}, newborn={self.newborn!r}>"
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The permanent ids of the synapses, in order."""
+        return self.synapses["id"]
+
+    @property
+    def weight(self) -> Quantity:
+        """The plastic weights, whole: what is delivered is share * weight."""
+        return quantity(self.synapses["weight"], self.receptor.dimensions)
+
+    @property
+    def delivered(self) -> Quantity:
+        """What one spike delivers at each synapse: share * weight."""
+        return quantity(self.synapses["share"] * self.synapses["weight"], self.receptor.dimensions)
+
+    @property
+    def delay(self) -> Quantity:
+        """The delay of each synapse."""
+        return quantity(self.synapses["delay"], second.dim)
+
+    def rows(self, ids) -> np.ndarray:
+        """Return the rows of the synapses with these ids; raise KeyError for one that is gone or unknown."""
+        return self.synapses.find(ids, f"projection {self.name!r}")
+
+    def replace(self, *, name: str | None = None, newborn: str | None = None) -> "Projection":
+        """Return the projection under another name or with another policy for newborn cells.
+
+        Raises ValueError for a bad name, an unknown policy, or "wire" where the wiring, weights or delays were given
+        one by one and so cannot be made again.
+        """
+        changes = {}
+        if name is not None:
+            check_name(name, "projection")
+            changes["name"] = name
+        if newborn is not None:
+            if newborn not in NEWBORN:
+                raise ValueError(f"projection {self.name!r} got newborn={newborn!r}; give one of {', '.join(NEWBORN)}")
+            if newborn == "wire":
+                self._check_repeatable()
+            changes["newborn"] = newborn
+        return replace(self, **changes)
+
+    def set(self, **state) -> "Projection":
+        """Return the projection with other weights or other values of the synapse's state variables."""
+        columns = {}
+        for name, value in state.items():
+            unit = self.receptor.dimensions if name == "weight" else self.synapse.variables.get(name)
+            if unit is None:
+                options = ["weight", *self.synapse.variables]
+                raise KeyError(f"projection {self.name!r} has no state variable {name!r}.{near(name, options)}")
+            what = f"{name} of projection {self.name!r}"
+            columns[name] = draw(value, len(self), None, quantity(1.0, unit), what)
+        return replace(self, synapses=self.synapses.replace(**columns))
+
+    @property
+    def unsplittable(self) -> str | None:
+        """The reason why a division cannot share outgoing weights between the twins; None where it can."""
+        if not self.receptor.additive:
+            return f"the effect of receptor {self.receptor.name!r} is not additive in the weight"
+        if not self.synapse.linear:
+            return f"synapse model {self.synapse.name!r} does not deliver in proportion to the weight"
+        return None
+
+    def _check_repeatable(self) -> None:
+        for part, value in (("weight", self.recipe.weight), ("delay", self.recipe.delay)):
+            if value is None:
+                raise ValueError(
+                    f"projection {self.name!r} has one {part} for each synapse, so newborn='wire' cannot make more; "
+                    f"give {part} as one quantity or a distribution"
+                )
+        if not self.recipe.wiring.repeatable:
+            raise ValueError(
+                f"projection {self.name!r} is wired by {type(self.recipe.wiring).__name__}, which says nothing about "
+                "newborn cells; use newborn='split' or 'copy'"
+            )
+
+
+def connect(source: Population, target: Population, synapse: SynapseModel | str, wiring, *, receptor: str, weight, delay=0 * second, seed: int = 0) -> Projection:
+    """Connect two populations by synapses of one model.
+
+    `wiring` is one of the wirings (AllToAll, FixedProbability ...), `receptor` a receptor of the target's model,
+    `weight` and `delay` each a quantity, an array of quantities (one a synapse, by pre then post) or a distribution
+    drawn with `seed`. The projection is called "source_to_target" and splits outgoing weights at a division;
+    ``.replace(name=..., newborn=...)`` changes either. Raises ValueError for an unknown receptor, a weight out of bounds
+    or against the declared sign of the source, a negative delay or a parameter left open; TypeError for a wrong dimension.
+    """
+    synapse = synapse if isinstance(synapse, SynapseModel) else load_synapse(synapse)
+    name = f"{source.name}_to_{target.name}"
+    if receptor not in target.model.receptors:
+        raise ValueError(
+            f"population {target.name!r} ({target.model.name}) has no receptor {receptor!r}.{near(receptor, target.model.receptors)}"
+        )
+    slot = target.model.receptors[receptor]
+    if slot.kind != "jump":
+        raise ValueError(f"receptor {receptor!r} of {target.model.name!r} takes continuous currents, not spikes; give it an input")
+    if synapse.missing():
+        raise ValueError(
+            f"synapse model {synapse.name!r} leaves {', '.join(synapse.missing())} open; "
+            f"give it with load_synapse({synapse.name!r}).replace({synapse.missing()[0]}=...)"
+        )
+    synapse.check_weight(slot.dimensions)
+    rng = generator(seed, f"connect/{name}")
+    if hasattr(wiring, "order"):  # pairs are sorted, so values given one by one must follow them
+        weight, delay = (value[wiring.order] if np.ndim(value) else value for value in (weight, delay))
+    pre, post = wiring.pairs(_side(source), _side(target), source.name == target.name, rng)
+    columns = new_synapses(source, slot, synapse, Recipe(wiring, weight, delay), source.ids[pre], target.ids[post], rng, f"projection {name!r}")
+    columns = {"id": np.arange(len(pre)), "parent": np.full(len(pre), -1), **columns}
+    recipe = Recipe(wiring, *(None if np.ndim(value) else value for value in (weight, delay)))
+    flight = Table({"synapse": np.empty(0, np.int64), "step": np.empty(0, np.int64)})
+    return Projection(name, source.name, target.name, synapse, slot, "split", recipe, Table(columns), flight, len(pre), dict(synapse.shared))
+
+
+def new_synapses(source, receptor, synapse, recipe, pre, post, rng, what, now: float = NEVER) -> dict[str, np.ndarray]:
+    """Make the columns of new synapses between given cells: weights, delays and the model's first state."""
+    size = len(pre)
+    unit = quantity(1.0, receptor.dimensions)
+    weight = draw(recipe.weight, size, rng, unit, f"weight of {what}")
+    delay = draw(recipe.delay, size, rng, second, f"delay of {what}")
+    check_values(source, receptor, synapse, weight, delay, what)
+    columns = {"pre": pre, "post": post, "weight": weight, "delay": delay, "share": np.ones(size)}
+    columns |= {name: np.full(size, value) for name, value in synapse.initial_values().items()}
+    if synapse.remembers:
+        columns["lastupdate"] = np.full(size, now)
+    return columns
+
+
+def check_values(source, receptor, synapse, weight, delay, what) -> None:
+    """Raise ValueError for weights out of bounds or against the source's sign, and for negative delays."""
+    if (delay < 0).any():
+        raise ValueError(f"delay of {what} is {delay.min() * 1e3:g} ms; a delay is 0 or more")
+    if synapse.bounds and len(weight):
+        low, high = (synapse.parameters[key].value for key in synapse.bounds)
+        if weight.min() < low or weight.max() > high:
+            unit = quantity(1.0, receptor.dimensions)
+            raise ValueError(
+                f"weight of {what} runs from {weight.min() * unit} to {weight.max() * unit}, outside the bounds "
+                f"{low * unit} to {high * unit} of synapse model {synapse.name!r}; change the weight or {synapse.bounds[1]}"
+            )
+    if source.sign and receptor.sign and len(weight):
+        effective = weight if receptor.sign == "excitatory" else -weight
+        wrong = effective.min() < 0 if source.sign == "excitatory" else effective.max() > 0
+        if wrong:
+            raise ValueError(
+                f"{what} would make the {source.sign} population {source.name!r} act against its sign through the "
+                f"{receptor.sign} receptor {receptor.name!r}; use another receptor, a weight of the other sign, or leave sign undeclared"
+            )
+
+
+def _side(population: Population) -> Side:
+    position = population.cells["position"]
+    return Side(len(population), None if np.isnan(position).all() else position)

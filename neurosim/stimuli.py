@@ -1,0 +1,274 @@
+"""Inputs: what drives cells from outside, in the circuit's own time and keyed by permanent ids.
+
+An input is a value; ``input.bind(circuit, dt, start, stop)`` checks it against a circuit and gives plain SI arrays, one
+value for each living cell, from which every backend works (start and stop are time steps). A daughter inherits her
+mother's input values; noise is keyed by (seed, name of the input, cell id, time step), so that no cell's noise depends
+on which other cells there are.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from neurosim.errors import near
+from neurosim.randomness import LARGEST_POISSON_MEAN, stream_key, uniform
+from neurosim.units import Hz, Quantity, quantity, second, to_si
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """Hold an input worked out for the living cells of one circuit.
+
+    `rows` are the cells it reaches; `values` maps names to SI arrays, one value for each of those rows. What is in it
+    depends on `kind`: "poisson" (mean, weight), "noise" (mean, sd, decay), "step" (amplitude, with `onset` and `offset`
+    time steps) or "spikes" (`rows` and `steps`: one entry a spike, with `onsets` of presentations).
+    """
+
+    kind: str
+    name: str
+    population: str
+    receptor: str | None
+    rows: np.ndarray
+    values: dict[str, np.ndarray]
+    key: int = 0
+    noise_ids: np.ndarray | None = None
+    steps: np.ndarray | None = None
+    onsets: np.ndarray | None = None
+    onset: int = 0
+    offset: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Input:
+    cells: Any = None
+    name: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name of the input, which also names its random stream."""
+        parts = [self.population, getattr(self, "receptor", None), type(self).__name__]
+        return self.name or ".".join(part for part in parts if part)
+
+    def _population(self, circuit):
+        if self.population not in circuit.populations:
+            raise ValueError(f"input {self.label!r} drives population {self.population!r}, which is not in the circuit.{near(self.population, circuit.populations)}")
+        return circuit.populations[self.population]
+
+    def _receptor(self, population, kind):
+        receptors = population.model.receptors
+        if self.receptor not in receptors:
+            raise ValueError(f"input {self.label!r} acts on receptor {self.receptor!r}, which population {population.name!r} ({population.model.name}) has not.{near(self.receptor, receptors)}")
+        receptor = receptors[self.receptor]
+        if receptor.kind != kind:
+            needs = "spikes (PoissonInput)" if receptor.kind == "jump" else "a current (StepCurrent, NoiseCurrent)"
+            raise ValueError(f"input {self.label!r} cannot act on receptor {self.receptor!r} of {population.model.name!r}, which takes {needs}")
+        return receptor
+
+    def _heirs(self, population):
+        """The rows that the input reaches, the entry of `cells` that each inherits from, and that entry's id."""
+        known = np.arange(len(population.parents)) if self.cells is None else np.atleast_1d(np.asarray(self.cells, dtype=np.int64))
+        outside = (known < 0) | (known >= len(population.parents))
+        if outside.any():
+            raise ValueError(f"input {self.label!r} names cell {known[outside][0]} of population {population.name!r}, which never existed")
+        if self.cells is None:
+            known = np.flatnonzero(population.parents < 0)
+        place = np.full(len(population.parents), -1)
+        place[known] = np.arange(len(known))
+        ancestor = population.ids.copy()
+        while ((place[ancestor] < 0) & (population.parents[ancestor] >= 0)).any():
+            ancestor = np.where((place[ancestor] < 0) & (population.parents[ancestor] >= 0), population.parents[ancestor], ancestor)
+        rows = np.flatnonzero(place[ancestor] >= 0)
+        return rows, place[ancestor[rows]], ancestor[rows], len(known)
+
+    def _values(self, unit, entries, size, **quantities):
+        """Turn each quantity (one, or one for each cell of `cells` or each founder) into SI values for the rows reached."""
+        values = {}
+        for key, value in quantities.items():
+            si = np.asarray(to_si(value, unit[key], f"{key} of input {self.label!r}"), dtype=float)
+            if si.ndim and si.shape != (size,):
+                raise ValueError(f"{key} of input {self.label!r} has shape {si.shape}, but it reaches {size} cells; give one value or {size}")
+            if not np.isfinite(si).all():
+                raise ValueError(f"{key} of input {self.label!r} is not finite: {value}; give finite numbers")
+            values[key] = np.broadcast_to(si, size)[entries].copy()
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class PoissonInput(_Input):
+    """Drive a receptor with independent Poisson spikes, each adding `weight`.
+
+    `rate` and `weight` are quantities, one or one for each cell of `cells` (ids; None: all founders and their
+    descendants). Each cell has its own spikes, the newborn too, unless `shared_noise` gives a family the same ones.
+    """
+
+    population: str
+    receptor: str
+    rate: Quantity
+    weight: Quantity
+    shared_noise: bool = False
+
+    def bind(self, circuit, dt, start, stop) -> Bound:
+        population = self._population(circuit)
+        receptor = self._receptor(population, "jump")
+        rows, entries, family, size = self._heirs(population)
+        units = {"rate": Hz, "weight": quantity(1.0, receptor.dimensions)}
+        values = self._values(units, entries, size, rate=self.rate, weight=self.weight)
+        mean = values.pop("rate") * dt
+        if (mean < 0).any() or (mean > LARGEST_POISSON_MEAN).any():
+            raise ValueError(f"rate of input {self.label!r} is {self.rate}; give 0 or more, and less than {LARGEST_POISSON_MEAN:g} spikes a time step")
+        ids = family if self.shared_noise else population.ids[rows]
+        key = stream_key(circuit.seed, f"input/{self.label}")
+        return Bound("poisson", self.label, population.name, self.receptor, rows, {"mean": mean, **values}, key, ids)
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseCurrent(_Input):
+    """Drive a current receptor with Ornstein-Uhlenbeck noise of a given mean, standard deviation and correlation time.
+
+    Stepped exactly: x <- mean + (x - mean) exp(-dt/tau) + sd sqrt(1 - exp(-2 dt/tau)) n. Values as for PoissonInput;
+    the current is part of the cell's state, begins at its mean and is copied by a division.
+    """
+
+    population: str
+    receptor: str
+    mean: Quantity
+    sd: Quantity
+    tau: Quantity
+    shared_noise: bool = False
+
+    def bind(self, circuit, dt, start, stop) -> Bound:
+        population = self._population(circuit)
+        unit = quantity(1.0, self._receptor(population, "current").dimensions)
+        rows, entries, family, size = self._heirs(population)
+        values = self._values({"mean": unit, "sd": unit, "tau": second}, entries, size, mean=self.mean, sd=self.sd, tau=self.tau)
+        tau = values.pop("tau")
+        if (values["sd"] < 0).any() or (tau <= 0).any():
+            raise ValueError(f"input {self.label!r} has sd {self.sd} and tau {self.tau}; give an sd of 0 or more and a tau above 0")
+        decay = np.exp(-dt / tau)
+        ids = family if self.shared_noise else population.ids[rows]
+        values |= {"decay": decay, "kick": values.pop("sd") * np.sqrt(-np.expm1(-2 * dt / tau))}
+        key = stream_key(circuit.seed, f"input/{self.label}")
+        return Bound("noise", self.label, population.name, self.receptor, rows, values, key, ids)
+
+
+@dataclass(frozen=True, eq=False)
+class StepCurrent(_Input):
+    """Inject a constant current from `start` until `stop` (the circuit's own time; None: for ever).
+
+    `amplitude` is one quantity or one for each cell of `cells` (ids; None: all founders and their descendants).
+    """
+
+    population: str
+    receptor: str
+    amplitude: Quantity
+    start: Quantity = field(default_factory=lambda: 0 * second)
+    stop: Quantity | None = None
+
+    def bind(self, circuit, dt, start, stop) -> Bound:
+        population = self._population(circuit)
+        unit = quantity(1.0, self._receptor(population, "current").dimensions)
+        rows, entries, _, size = self._heirs(population)
+        values = self._values({"amplitude": unit}, entries, size, amplitude=self.amplitude)
+        onset = whole_steps(self.start, dt, f"start of input {self.label!r}")
+        offset = None if self.stop is None else whole_steps(self.stop, dt, f"stop of input {self.label!r}")
+        if offset is not None and offset < onset:
+            raise ValueError(f"input {self.label!r} stops at {self.stop} before it starts at {self.start}; give a later stop")
+        return Bound("step", self.label, population.name, self.receptor, rows, values, onset=onset, offset=offset)
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeTimes(_Input):
+    """Give the spikes of a population of spike sources: cell ids (or one id) and their times, in the circuit's own time.
+
+    `spikes` are ids of cells, one for each of `times`. Descendants of a source spike with it.
+    """
+
+    population: str
+    spikes: Any
+    times: Quantity
+
+    def bind(self, circuit, dt, start, stop) -> Bound:
+        population = _sources(self, circuit)
+        times = np.atleast_1d(to_si(self.times, second, f"times of input {self.label!r}"))
+        ids = np.atleast_1d(np.asarray(self.spikes, dtype=np.int64))
+        if ids.shape != times.shape and ids.size != 1:
+            raise ValueError(f"input {self.label!r} has {ids.size} spikes but {times.size} times; give one cell id for each time")
+        ids = np.broadcast_to(ids, times.shape)
+        steps = np.round(times / dt).astype(np.int64)
+        if (np.abs(times - steps * dt) > 1e-6 * dt).any() or (steps < 0).any():
+            raise ValueError(f"input {self.label!r} has times off the grid of dt = {dt * 1e3:g} ms or before 0; give whole multiples of dt")
+        own = np.unique(ids)
+        rows, entries, _, _ = replace(self, cells=own)._heirs(population)
+        here = (steps >= start) & (steps < stop)
+        order = np.argsort(ids[here], kind="stable")
+        sorted_ids, sorted_steps = ids[here][order], steps[here][order]
+        first = np.searchsorted(sorted_ids, own[entries], side="left")
+        count = np.searchsorted(sorted_ids, own[entries], side="right") - first
+        entry = np.repeat(np.arange(len(rows)), count)
+        within = np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)
+        return Bound("spikes", self.label, population.name, None, rows[entry], {}, steps=sorted_steps[first[entry] + within])
+
+
+@dataclass(frozen=True, eq=False)
+class Presentations(_Input):
+    """Present stimuli one after the other to a population of spike sources, as many as there are rows in `rates`.
+
+    `rates` has shape (stimuli, cells) in Hz, a column for each cell of `cells` (ids; None: the founders); each stimulus
+    lasts `duration`, the first begins at `start` in the circuit's own time. A source counts up at its rate from a random
+    phase, drawn anew for each cell and stimulus, and spikes at whole numbers: a deterministic rate code. At each onset
+    the ``[on] presentation`` statements of every model run and normalised projections are normalised.
+    """
+
+    population: str
+    rates: Quantity
+    duration: Quantity
+    start: Quantity = field(default_factory=lambda: 0 * second)
+
+    def bind(self, circuit, dt, start, stop) -> Bound:
+        population = _sources(self, circuit)
+        rates = np.asarray(to_si(self.rates, Hz, f"rates of input {self.label!r}"), dtype=float)
+        rows, entries, _, size = self._heirs(population)
+        if rates.ndim != 2 or rates.shape[1] != size:
+            raise ValueError(f"rates of input {self.label!r} have shape {rates.shape}; give (stimuli, {size}), a column for each cell")
+        if not ((rates >= 0) & (rates * dt <= 1)).all():
+            raise ValueError(f"rates of input {self.label!r} run from {rates.min():g} to {rates.max():g} Hz; give 0 or more and at most one spike a time step ({1 / dt:g} Hz)")
+        length = whole_steps(self.duration, dt, f"duration of input {self.label!r}")
+        if length < 1:
+            raise ValueError(f"duration of input {self.label!r} is {self.duration}; give at least one time step ({dt * 1e3:g} ms)")
+        begin = whole_steps(self.start, dt, f"start of input {self.label!r}")
+        if stop > start and (begin + length * len(rates) <= start or begin >= stop):
+            raise ValueError(
+                f"input {self.label!r} presents from {begin * dt:g} to {(begin + length * len(rates)) * dt:g} s, but the run goes from "
+                f"{start * dt:g} to {stop * dt:g} s; give start=circuit.time"
+            )
+        first, last = max(0, (start - begin) // length), min(len(rates), -((begin - stop) // length))
+        onsets = begin + length * np.arange(first, last)
+        key = stream_key(circuit.seed, f"input/{self.label}")
+        spikes = [_count_up(rates[first + k, entries] * dt, uniform(key, population.ids[rows], onset), length, onset) for k, onset in enumerate(onsets)]
+        row, step = (np.concatenate([part[k] for part in spikes]) if spikes else np.empty(0, np.int64) for k in (0, 1))
+        here = (step >= start) & (step < stop)
+        return Bound("spikes", self.label, population.name, None, rows[row[here]], {}, steps=step[here], onsets=onsets[onsets >= start])
+
+
+def whole_steps(time: Quantity, dt: float, what: str) -> int:
+    """Return a time as a whole number of time steps; raise ValueError for a time below 0 or off the grid."""
+    si = to_si(time, second, what)
+    steps = round(si / dt)
+    if si < 0 or abs(si - steps * dt) > 1e-6 * dt:
+        raise ValueError(f"{what} is {time}; give a whole multiple of dt = {dt * 1e3:g} ms, 0 or more")
+    return steps
+
+
+def _sources(stimulus, circuit):
+    population = stimulus._population(circuit)
+    if not population.model.source:
+        raise ValueError(f"input {stimulus.label!r} gives spikes to population {population.name!r}, but {population.model.name!r} cells make their own; create the population from 'spike_source'")
+    return population
+
+
+def _count_up(increment, phase, length, onset):
+    """Spikes of counters that rise by `increment` each step: rows and time steps, in order of time."""
+    count = np.floor(phase + np.arange(length + 1)[:, None] * increment)
+    step, row = np.nonzero(np.diff(count, axis=0))
+    return row, onset + step

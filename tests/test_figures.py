@@ -1,0 +1,560 @@
+"""Figures: what they show, that nothing overlaps, what they say when data are missing, and how they are written."""
+
+import os
+from itertools import combinations
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation, Text
+
+from neurosim import figures
+from neurosim.figures.scales import time_scale, value_scale
+from neurosim.figures.style import PaperFigure, name_spans
+from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
+from neurosim.units import mV, nS, pF, quantity, second, siemens, uS, volt
+
+DT = 1e-3
+
+
+# --- small data -----------------------------------------------------------------------------------------------------
+
+
+def trains(pairs):
+    cells, steps = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return SpikeTrains(cells, steps, DT)
+
+
+def membrane_part(ids=(0, 3, 12), steps=400, theta=False, spikes=((3, 100), (3, 250), (12, 50))):
+    ids = np.array(ids)
+    time = np.arange(steps)
+    v = -65e-3 + 10e-3 * np.abs(np.sin(time / 40 + ids[:, None]))
+    traces = {"v": TraceData(ids, time, v, volt.dim, DT)}
+    if theta:
+        traces["theta"] = TraceData(ids, time, np.linspace(0, 4e-3, steps) * np.ones((len(ids), 1)), volt.dim, DT)
+    counts = np.array([sum(cell == one for cell, _ in spikes) for one in ids])
+    return PartRecording("exc", steps * DT, ids, counts, None if spikes is None else trains(spikes), traces)
+
+
+def recording(stop=400, **parts):
+    return Recording(parts, 0, stop, DT)
+
+
+def weight_recording(values, ids, dimensions=siemens.dim):
+    values = np.asarray(values, dtype=float)
+    part = PartRecording("in_to_exc", values.shape[1] * DT, traces={"weight": TraceData(np.array(ids), np.arange(values.shape[1]), values, dimensions, DT)})
+    return recording(values.shape[1], in_to_exc=part)
+
+
+def spiking(cells, pairs):
+    cells = np.array(cells)
+    return PartRecording("x", 0.4, cells, np.array([sum(cell == one for cell, _ in pairs) for one in cells]), trains(pairs))
+
+
+def life(phases=(("proliferation", 1, 4), ("critical period", 5, 8), ("pruning", 9, 12), ("adulthood", 13, 32)), measures=True):
+    rows, cells, synapses = [(0, 0.0, "", "exc", 10, 0, 0), (0, 0.0, "", "in_to_exc", 640, 0, 0)], 10, 640
+    for epoch in range(1, 33):
+        born, dead = (2, 0) if epoch < 9 else (0, 1) if epoch < 13 else (0, 0)
+        cells, synapses = cells + born - dead, synapses + 64 * (born - dead)
+        rows += [(epoch, epoch, "", "exc", cells, born, dead), (epoch, epoch, "", "in_to_exc", synapses, 64 * born, 64 * dead)]
+    kinds = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32"), ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
+    return SimpleNamespace(
+        census=np.array(rows, dtype=kinds),
+        phases=list(phases),
+        measures={"accuracy": np.linspace(0.4, 0.9, 32), "odd": np.arange(5.0)} if measures else {},
+        circuit=SimpleNamespace(populations={"exc": None}, projections={"in_to_exc": None}),
+        recording=None,
+    )
+
+
+# --- what can be seen -----------------------------------------------------------------------------------------------
+
+
+def seen_texts(figure):
+    """Return (text, box) of every text that is drawn."""
+    figure.canvas.draw()
+    found = []
+    for text in figure.findobj(Text):
+        if text.get_visible() and text.get_text().strip():
+            found.append(text)
+    for panel in figure.axes:
+        for axis in (panel.xaxis, panel.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in axis.get_major_ticks():
+                inside = low <= tick.get_loc() <= high and panel.axison
+                found = [one for one in found if one is not tick.label1 or inside]
+    return [(one.get_text(), Text.get_window_extent(one) if isinstance(one, Annotation) else one.get_window_extent()) for one in found]
+
+
+def overlaps(figure):
+    boxes = seen_texts(figure)
+    return [(one, other) for (one, a), (other, b) in combinations(boxes, 2) if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1]
+
+
+def outside(figure):
+    return [text for text, box in seen_texts(figure) if box.x0 < -1 or box.y0 < -1 or box.x1 > figure.bbox.x1 + 1 or box.y1 > figure.bbox.y1 + 1]
+
+
+def check_layout(figure):
+    assert isinstance(figure, Figure)
+    assert figure.get_figwidth() == pytest.approx(85 / 25.4, abs=0.01)
+    assert overlaps(figure) == []
+    assert outside(figure) == []
+    sizes = {text.get_fontsize() for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()}
+    assert sizes <= {6.0, 7.0, 8.0}
+
+
+def line(panel, label):
+    return next(one for one in panel.lines if one.get_label() == label)
+
+
+def names_in(legend):
+    return [text.get_text() for text in legend.get_texts()]
+
+
+EXAMPLES = {
+    "membrane": lambda: figures.membrane(recording(exc=membrane_part())),
+    "membrane and threshold": lambda: figures.membrane(recording(exc=membrane_part(theta=True)), threshold=-50 * mV),
+    "raster": lambda: figures.raster(recording(excitatory=spiking([0, 1, 5], [(0, 10), (5, 30)]), inhibitory=spiking([2], [(2, 200)]))),
+    "raster of many": lambda: figures.raster(recording(**{f"population number {n}": spiking([n], [(n, 9)]) for n in range(6)})),
+    "weights": lambda: figures.weights(weight_recording(np.full((7, 50), 1e-9) * np.arange(1, 8)[:, None], range(100000, 100007))),
+    "census": lambda: figures.census(life(), "accuracy"),
+    "fields": lambda: figures.receptive_fields({"proliferation": np.eye(16)[:3] * nS, "adulthood": np.eye(16) * nS}),
+    "labelled fields": lambda: figures.receptive_fields(np.eye(64)[:40], labels=range(40)),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_text_is_inside_small_and_apart(name):
+    check_layout(EXAMPLES[name]())
+
+
+def test_the_overlap_check_sees_overlap_and_overflow():
+    figure = PaperFigure(figsize=(3.35, 1), layout="none")
+    figure.text(0.5, 0.5, "critical period")
+    figure.text(0.55, 0.5, "proliferation")
+    figure.text(0.9, 0.9, "far out of the figure")
+    assert overlaps(figure) == [("critical period", "proliferation")]
+    assert outside(figure) == ["far out of the figure"]
+
+
+def test_names_of_short_phases_take_another_line_and_those_of_long_ones_do_not():
+    def heights(phases):
+        figure = figures.census(life(phases))
+        return {text: box.y0 for text, box in seen_texts(figure) if text in {phase[0] for phase in phases}}
+
+    assert len(set(heights([("proliferation", 1, 2), ("critical period", 3, 4), ("adulthood", 5, 32)]).values())) > 1
+    assert len(set(heights([("proliferation", 1, 16), ("adulthood", 17, 32)]).values())) == 1
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_axis_has_a_label(name):
+    figure = EXAMPLES[name]()
+    for panel in figure.axes:
+        if panel.axison:
+            assert panel.get_ylabel()
+    if "fields" not in name:
+        assert figure.axes[-1].get_xlabel()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_nothing_global_changes_and_pyplot_knows_nothing(name):
+    before, open_figures = dict(matplotlib.rcParams), pyplot.get_fignums()
+    EXAMPLES[name]()
+    assert dict(matplotlib.rcParams) == before
+    assert pyplot.get_fignums() == open_figures
+
+
+@pytest.mark.parametrize("name", ["raster", "census"])
+def test_the_settings_of_the_user_do_not_reach_the_figure(name):
+    with matplotlib.rc_context({"font.size": 20, "xtick.labelsize": 20, "ytick.labelsize": 20, "axes.facecolor": "black"}):
+        figure = EXAMPLES[name]()
+        figure.axes[-1].set_xlim(-3, 77)  # new ticks are made outside of the style
+        figure.canvas.draw()
+        assert {text.get_fontsize() for text in figure.findobj(Text) if text.get_text()} == {7.0}
+
+
+def test_a_notebook_shows_the_figure():
+    assert EXAMPLES["raster"]()._repr_png_().startswith(b"\x89PNG")
+
+
+# --- membrane -------------------------------------------------------------------------------------------------------
+
+
+def test_membrane_draws_each_cell_with_its_spikes():
+    data = recording(exc=membrane_part())
+    figure = figures.membrane(data)
+    assert [panel.get_title(loc="left") for panel in figure.axes] == ["exc, cell 0", "exc, cell 3", "exc, cell 12"]
+    for row, panel in enumerate(figure.axes):
+        drawn = line(panel, f"cell {data['exc'].trace('v').ids[row]}")
+        np.testing.assert_allclose(drawn.get_ydata(), np.asarray(data["exc"].v / mV)[row])
+        np.testing.assert_allclose(drawn.get_xdata(), np.arange(400.0))
+        assert panel.get_ylabel() == "v (mV)"
+    strokes = [[stroke[0, 0] for collection in panel.collections for stroke in collection.get_segments()] for panel in figure.axes]
+    assert strokes == [[], pytest.approx([100.0, 250.0]), pytest.approx([50.0])]
+    assert figure.axes[-1].get_xlabel() == "time (ms)"
+
+
+def test_a_stroke_reaches_the_top_from_the_trace_unless_the_trace_shows_the_spike():
+    flat = np.full((1, 100), -60e-3)
+    shaped = flat.copy()
+    shaped[0, 50:52] = [0.0, 40e-3]
+    starts = []
+    for v in (flat, shaped):
+        part = PartRecording("exc", 0.1, np.array([0]), np.array([1]), trains([(0, 50)]), {"v": TraceData(np.array([0]), np.arange(100), v, volt.dim, DT)})
+        panel = figures.membrane(recording(100, exc=part)).axes[0]
+        (stroke,) = panel.collections[0].get_segments()
+        assert stroke[1, 1] == pytest.approx(panel.get_ylim()[1])
+        starts.append(stroke[0, 1])
+    assert starts[0] == pytest.approx(-60.0)
+    assert starts[1] > 40.0
+
+
+def test_membrane_without_recorded_spikes_has_no_strokes():
+    part = membrane_part()
+    silent = PartRecording("exc", 0.4, part.ids, None, None, part.traces)
+    assert all(not panel.collections for panel in figures.membrane(recording(exc=silent)).axes)
+
+
+def test_the_threshold_is_the_base_plus_theta():
+    data = recording(exc=membrane_part(theta=True))
+    figure = figures.membrane(data, cells=[3], threshold=-50 * mV)
+    assert len(figure.axes) == 2
+    expected = np.linspace(-50, -46, 400)
+    np.testing.assert_allclose(line(figure.axes[0], "threshold").get_ydata(), expected)
+    np.testing.assert_allclose(line(figure.axes[1], "cell 3").get_ydata(), expected)
+    assert figure.axes[1].get_ylabel() == "threshold (mV)"
+    bare = figures.membrane(data, cells=[3])
+    np.testing.assert_allclose(line(bare.axes[1], "cell 3").get_ydata(), expected + 50)
+    assert bare.axes[1].get_ylabel() == "θ (mV)"
+    assert [one.get_label() for one in bare.axes[0].lines] == ["cell 3"]
+
+
+def test_membrane_chooses_cells_and_says_when_it_left_some_out():
+    data = recording(exc=membrane_part(ids=range(9), spikes=()))
+    assert len(figures.membrane(data).axes) == 6
+    assert figures.membrane(data).axes[0].get_title(loc="left") == "exc, cell 0 (6 of 9 traced)"
+    assert [panel.get_title(loc="left") for panel in figures.membrane(data, cells=[8, 2]).axes] == ["exc, cell 8", "exc, cell 2"]
+    assert len(figures.membrane(data, cells=2).axes) == 2
+
+
+def test_long_recordings_are_in_seconds():
+    part = membrane_part(ids=[0], steps=5000, spikes=())
+    figure = figures.membrane(recording(5000, exc=part))
+    assert figure.axes[0].get_xlabel() == "time (s)"
+    assert figure.axes[0].get_xlim() == pytest.approx((0.0, 5.0))
+
+
+def test_membrane_says_what_was_traced():
+    data = recording(exc=membrane_part(), inh=membrane_part())
+    with pytest.raises(ValueError, match=r"v was traced in exc, inh; choose one with population='exc'"):
+        figures.membrane(data)
+    with pytest.raises(ValueError, match=r"population 'exx' was recorded \(traced: exc\.v, inh\.v\); record it with ns\.Trace\('exx', 'v'\)\. Did you mean 'exc'"):
+        figures.membrane(data, "exx")
+    with pytest.raises(ValueError, match=r"\(traced: nothing\); record it with ns\.Trace\('exc', 'v'\)"):
+        figures.membrane(recording(exc=spiking([0], [(0, 1)])))
+    with pytest.raises(ValueError, match=r"cells 7 were not traced \(traced: 0, 3, 12\)"):
+        figures.membrane(data, "exc", cells=[3, 7])
+    with pytest.raises(ValueError, match=r"4 cells were asked for and 3 were traced"):
+        figures.membrane(data, "exc", cells=4)
+    with pytest.raises(TypeError, match="volt"):
+        figures.membrane(data, "exc", threshold=-50)
+    with pytest.raises(ValueError, match="holds no recording"):
+        figures.membrane(life())
+    figures.membrane(data, "exc")
+
+
+# --- raster ---------------------------------------------------------------------------------------------------------
+
+
+def test_raster_orders_cells_by_id_and_counts_every_spike():
+    data = recording(exc=spiking([9, 4, 20], [(20, 5), (4, 10), (9, 11), (9, 390)]), inh=spiking([1], [(1, 200)]))
+    figure = figures.raster(data)
+    upper, lower = figure.axes
+    exc, inh = upper.lines[:2]
+    assert list(exc.get_ydata()) == [2, 0, 1, 1]
+    np.testing.assert_allclose(exc.get_xdata(), [5, 10, 11, 390])
+    assert list(inh.get_ydata()) == [3]
+    assert exc.get_color() != inh.get_color()
+    assert names_in(upper.get_legend()) == ["exc", "inh"]
+    for stairs, cells, spikes in zip(lower.patches, (3, 1), (4, 1), strict=True):
+        heights, edges, _ = stairs.get_data()
+        assert np.sum(heights * np.diff(edges) / 1e3) * cells == pytest.approx(spikes)
+    assert lower.get_ylabel() == "rate (Hz)"
+    assert figures.raster(data, "inh").axes[0].get_legend() is None
+
+
+def test_raster_says_what_was_recorded():
+    data = recording(exc=spiking([0], [(0, 1)]), inh=PartRecording("inh", 0.4))
+    with pytest.raises(ValueError, match=r"no spikes of population 'inh' were recorded \(spikes of: exc\); record them with ns\.Spikes\('inh'\)"):
+        figures.raster(data, ["exc", "inh"])
+    with pytest.raises(ValueError, match=r"spikes of: nothing"):
+        figures.raster(recording(inh=PartRecording("inh", 0.4)))
+    assert len(figures.raster(data).axes[0].lines) == 1
+
+
+def test_a_silent_population_has_a_raster():
+    check_layout(figures.raster(recording(exc=spiking([0, 1], []))))
+
+
+# --- weights --------------------------------------------------------------------------------------------------------
+
+
+def test_weights_mark_births_and_deaths():
+    values = np.full((3, 10), 0.5e-9)
+    values[1, :4] = np.nan
+    values[2, 7:] = np.nan
+    figure = figures.weights(weight_recording(values, [5, 8, 9]))
+    panel = figure.axes[0]
+    for one, expected in zip((5, 8, 9), values, strict=True):
+        np.testing.assert_allclose(line(panel, str(one)).get_ydata(), expected * 1e9)
+    assert np.transpose(line(panel, "birth").get_data()).tolist() == [[pytest.approx(4.0), pytest.approx(0.5)]]
+    assert np.transpose(line(panel, "death").get_data()).tolist() == [[pytest.approx(6.0), pytest.approx(0.5)]]
+    assert sorted(names_in(panel.get_legend())) == sorted(["synapse 5", "8", "9", "birth", "death"])
+    assert panel.get_ylabel() == "weight, in_to_exc (nS)"
+
+
+def test_weights_that_live_throughout_have_no_marks():
+    panel = figures.weights(weight_recording(np.full((2, 10), 1.0), [0, 1], dimensions=volt.dim)).axes[0]
+    assert not {"birth", "death"} & {one.get_label() for one in panel.lines}
+    assert panel.get_ylabel() == "weight, in_to_exc (mV)"
+
+
+def test_a_family_has_one_colour():
+    data = weight_recording(np.ones((4, 5)) * 1e-9, [2, 3, 7, 9])
+    colours = [line(figures.weights(data, parents={2: -1, 3: -1, 7: 2, 9: 7}).axes[0], str(one)).get_color() for one in (2, 3, 7, 9)]
+    assert colours[0] == colours[2] == colours[3] != colours[1]
+    assert len({line(figures.weights(data).axes[0], str(one)).get_color() for one in (2, 3, 7, 9)}) == 4
+
+
+def test_weights_choose_and_complain():
+    data = weight_recording(np.ones((3, 5)), [2, 3, 7])
+    assert [one.get_label() for one in figures.weights(data, ids=[7]).axes[0].lines if one.get_xdata().size] == ["7"]
+    with pytest.raises(ValueError, match=r"synapses 4 were not traced \(traced: 2, 3, 7\)"):
+        figures.weights(data, ids=[4])
+    with pytest.raises(ValueError, match=r"no trace of weight of projection 'a_to_b' .* ns\.Trace\('a_to_b', 'weight'\)"):
+        figures.weights(data, "a_to_b")
+    with pytest.raises(ValueError, match=r"traced: exc\.v"):
+        figures.weights(recording(exc=membrane_part()))
+
+
+# --- census ---------------------------------------------------------------------------------------------------------
+
+
+def test_census_shows_the_table():
+    history = life()
+    figure = figures.census(history, "accuracy")
+    cells, synapses, measure = figure.axes
+    for panel, name in ((cells, "exc"), (synapses, "in_to_exc")):
+        rows = history.census[history.census["name"] == name]
+        np.testing.assert_array_equal(line(panel, name).get_data(), [rows["epoch"], rows["size"]])
+        for container, column in zip(panel.containers, ("births", "deaths"), strict=True):
+            assert [bar.get_height() for bar in container] == list(rows[column])
+    np.testing.assert_array_equal(line(measure, "accuracy").get_data(), [np.arange(1, 33), history.measures["accuracy"]])
+    assert [panel.get_ylabel() for panel in figure.axes] == ["cells", "synapses", "accuracy"]
+    assert measure.get_xlabel() == "epoch"
+    assert all(panel.get_xlim() == measure.get_xlim() for panel in figure.axes)
+
+
+def test_census_shades_and_names_the_phases_in_order():
+    figure = figures.census(life())
+    for panel in figure.axes:
+        spans = [patch for patch in panel.patches if patch.get_label().startswith("_phase")]
+        assert [patch.get_x() for patch in spans] == [0.5, 4.5, 8.5, 12.5]
+        assert len({patch.get_facecolor() for patch in spans}) == 2
+    assert [text.get_text() for text in figure.axes[0].texts] == ["proliferation", "critical period", "pruning", "adulthood"]
+
+
+def test_many_synapses_are_read_in_thousands():
+    history = life()
+    history.census["size"] *= 100
+    figure = figures.census(history)
+    assert figure.axes[1].get_ylabel() == "synapses (thousands)"
+    assert max(float(text) for text, _ in seen_texts(figure) if text.isdigit()) < 1e4
+    assert figures.census(life()).axes[1].get_ylabel() == "synapses"
+
+
+def test_census_without_projections_or_measure_has_one_panel():
+    history = life()
+    history.circuit.projections = {}
+    assert len(figures.census(history).axes) == 1
+
+
+def test_census_complains():
+    with pytest.raises(ValueError, match=r"measure 'acuracy' is not in this history \(measures: accuracy, odd\).*Did you mean 'accuracy'"):
+        figures.census(life(), "acuracy")
+    with pytest.raises(ValueError, match=r"measure 'odd' has 5 values, but the census has 33 epochs"):
+        figures.census(life(), "odd")
+
+
+# --- receptive fields -----------------------------------------------------------------------------------------------
+
+
+def test_each_field_is_one_image_on_one_scale():
+    rng = np.random.default_rng(0)
+    groups = {"young": rng.random((3, 12)), "old": rng.random((5, 12)) * 2}
+    figure = figures.receptive_fields({name: group * nS for name, group in groups.items()}, shape=(3, 4), columns=2)
+    for panel, (name, group) in zip(figure.axes, groups.items(), strict=False):
+        assert panel.get_title(loc="left") == name
+        np.testing.assert_allclose([image.get_array().ravel() for image in panel.images], group)
+    limits = {image.get_clim() for panel in figure.axes[:2] for image in panel.images}
+    assert limits == {(0.0, pytest.approx(max(group.max() for group in groups.values())))}
+    assert figure.axes[-1].get_ylabel() == "weight (nS)"
+    first, second_image, third = (image.get_extent() for image in figure.axes[0].images)
+    assert second_image[0] > first[1] and third[2] > first[2] and third[0] == first[0]
+
+
+def test_pixels_are_square():
+    figure = figures.receptive_fields(np.ones((7, 12)), shape=(3, 4))
+    figure.canvas.draw()
+    box = figure.axes[0].images[0].get_window_extent()
+    assert box.width / box.height == pytest.approx(4 / 3, rel=0.01)
+
+
+def test_labels_stand_above_their_image():
+    figure = figures.receptive_fields(np.eye(16)[:5], labels=list("abcde"))
+    assert [text.get_text() for text in figure.axes[0].texts] == list("abcde")
+    figure.canvas.draw()
+    for text, image in zip(figure.axes[0].texts, figure.axes[0].images, strict=True):
+        box, below = Text.get_window_extent(text), image.get_window_extent()
+        assert below.x0 < (box.x0 + box.x1) / 2 < below.x1
+        assert 0 < box.y0 + 2 - below.y1 < 10
+
+
+def test_missing_weights_leave_the_scale_alone():
+    fields = np.ones((2, 4))
+    fields[0, 0] = np.nan
+    figure = figures.receptive_fields(fields)
+    assert figure.axes[0].images[0].get_clim() == (0.0, 1.0)
+    assert np.ma.getmaskarray(figure.axes[0].images[0].get_array()).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(fields=np.ones((2, 6))), r"6 inputs make no square image; give shape=\(rows, columns\)"),
+        (dict(fields=np.ones((2, 6)), shape=(2, 2)), r"shape \(2, 2\) holds 4 inputs, but the receptive fields have 6"),
+        (dict(fields=np.ones(4)), r"shape \(4,\)"),
+        (dict(fields={}), "no receptive fields"),
+        (dict(fields=np.ones((0, 4))), "hold no cell"),
+        (dict(fields={"a": np.ones((1, 4)), "b": np.ones((1, 9))}), r"receptive fields 'b' have shape \(1, 9\)"),
+        (dict(fields={"a": np.ones((1, 4)) * nS, "b": np.ones((1, 4))}), "differ in unit"),
+        (dict(fields=np.ones((2, 4)), labels=[1]), r"labels number \[1\] for groups of \[2\] cells"),
+        (dict(fields=np.ones((2, 4)), titles=["a", "b"]), "2 titles were given for 1 groups"),
+        (dict(fields=np.ones((2, 4)), columns=0), "columns is 0"),
+    ],
+)
+def test_receptive_fields_complain(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        figures.receptive_fields(**arguments)
+
+
+# --- axes of the user -----------------------------------------------------------------------------------------------
+
+
+def test_figures_draw_into_given_axes():
+    own = Figure(figsize=(7, 7), layout="constrained")
+    axes = own.subplots(3, 2)
+    assert figures.membrane(recording(exc=membrane_part()), cells=1, axes=axes[0, 0]) is own
+    assert figures.weights(weight_recording(np.ones((1, 5)), [0]), axes=axes[0, 1]) is own
+    assert figures.raster(recording(exc=spiking([0], [(0, 1)])), axes=axes[1]) is own
+    assert figures.census(life(), axes=list(axes[2])) is own
+    extra = Figure().subplots()
+    assert figures.receptive_fields(np.eye(4), axes=extra) is extra.figure
+    assert axes[0, 0].lines and axes[1, 0].lines and axes[2, 1].lines
+
+
+def test_a_wrong_number_of_axes_names_the_panels():
+    axes = Figure().subplots(2)
+    with pytest.raises(ValueError, match=r"2 axes were given, but this figure has 3 panels \(cell 0, cell 3, cell 12\)"):
+        figures.membrane(recording(exc=membrane_part()), axes=axes)
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def figure():
+    return EXAMPLES["raster"]()
+
+
+def test_save_writes_three_files_that_hold_no_date(figure, tmp_path):
+    numbers = np.array([0.1, np.nan, 1e-300])
+    data = {"time (ms)": np.arange(3), "v, cell 3 (mV)": numbers, "phase": np.array(["a", "b", "c"])}
+    paths = figures.save(figure, tmp_path / "new" / "folder", "raster", data)
+    assert [path.name for path in paths] == ["raster.png", "raster.pdf", "raster.csv"]
+    assert sorted(os.listdir(tmp_path / "new" / "folder")) == ["raster.csv", "raster.pdf", "raster.png"]
+    png, pdf, csv = (path.read_bytes() for path in paths)
+    assert png.startswith(b"\x89PNG") and pdf.startswith(b"%PDF")
+    assert b"Date" not in pdf and b"tIME" not in png
+    assert csv.decode() == 'time (ms),"v, cell 3 (mV)",phase\n0,0.1,a\n1,nan,b\n2,1e-300,c\n'
+    np.testing.assert_array_equal(np.genfromtxt(paths[2], delimiter=",", skip_header=1, usecols=1), numbers)
+    again = figures.save(figure, tmp_path, "raster", data)
+    assert [path.read_bytes() for path in again] == [png, pdf, csv]
+    assert pyplot.imread(paths[0]).shape[1] == pytest.approx(3.35 * 300, abs=1)
+
+
+def test_without_data_there_is_no_table(figure, tmp_path):
+    assert [path.suffix for path in figures.save(figure, tmp_path, "bare")] == [".png", ".pdf"]
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_nothing_changes(figure, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("here first")
+    with pytest.raises(OSError, match=r"cannot be written to folder '.*file' \(.*\); give a folder that you may write to"):
+        figures.save(figure, tmp_path / "file", "raster")
+
+    (tmp_path / "raster.png").write_text("old")
+    written = []
+
+    def full(path, content):
+        written.append(path)
+        if len(written) == 2:
+            raise PermissionError(13, "Permission denied")
+        path.touch()
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        figures.save(figure, tmp_path, "raster")
+    assert sorted(os.listdir(tmp_path)) == ["file", "raster.png"]
+    assert (tmp_path / "raster.png").read_text() == "old"
+
+
+def test_save_refuses_bad_tables_and_names(figure, tmp_path):
+    for data, message in [
+        ({"t (ms)": np.arange(2), "v (mV)": np.arange(3)}, r"columns differ in length \(t \(ms\): 2, v \(mV\): 3\)"),
+        ({"v (mV)": np.ones(2) * mV}, r"column 'v \(mV\)' carries the unit volt"),
+        ({"v (mV)": np.ones((2, 2))}, r"shape \(2, 2\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            figures.save(figure, tmp_path, "raster", data)
+    with pytest.raises(ValueError, match="plain file name"):
+        figures.save(figure, tmp_path, "../raster")
+    assert os.listdir(tmp_path) == []
+
+
+# --- scales ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "symbol"),
+    [(np.array([0.2]) * nS, "nS"), (np.array([0.05]) * nS, "pS"), (np.array([300, -0.1]) * nS, "µS"), (2 * uS, "µS"), (0.01 * mV, "mV"), (np.array([3.0]), ""),
+     (np.array([np.nan, 2.0]) * nS, "nS"), (3 * pF, "pF"), (0 * nS, "S"), (quantity(1.0, (1 / second**2).dim), "(second ** -2)")],
+)
+def test_a_value_reads_between_a_tenth_and_a_hundred(values, symbol):
+    assert value_scale(values)[1] == symbol
+
+
+@pytest.mark.parametrize(("stop", "symbol"), [(0.1, "ms"), (2.0, "ms"), (3.0, "s"), (600.0, "min"), (90000.0, "h")])
+def test_time_has_a_fitting_unit(stop, symbol):
+    assert time_scale(0.0, stop)[1] == symbol
+
+
+def test_names_of_spans_need_no_order():
+    figure = Figure()
+    panel = figure.subplots()
+    panel.set_xlim(0, 10)
+    name_spans(panel, [("late", 8, 9), ("early", 1, 2)])
+    assert len({Text.get_window_extent(text).y0 for text in panel.texts}) == 1
