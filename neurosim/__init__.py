@@ -8,12 +8,14 @@ import brian2  # noqa: E402, F401
 
 sys.excepthook = _hook
 
-from neurosim import figures, units
+from neurosim import figures, measures, units
 from neurosim.backends.brian2 import Brian2
 from neurosim.circuit import Circuit
+from neurosim.describe import describe
 from neurosim.distributions import Exponential, LogNormal, Normal, Uniform
 from neurosim.errors import Interrupted, NonFiniteStateError, UnsupportedModelError
 from neurosim.events import Events
+from neurosim.lifecycle.archive import load_history, save_history
 from neurosim.lifecycle.develop import develop
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle, Phase
@@ -25,5 +27,6 @@ from neurosim.projection import Projection, connect
 from neurosim.recording import Recording, Spikes, Trace
 from neurosim.simulate import simulate
 from neurosim.stimuli import NoiseCurrent, PoissonInput, Presentations, SpikeTimes, StepCurrent
+from neurosim.storage import load_circuit, save_circuit
 from neurosim.surgery import Edit, apply, plan, replay
 from neurosim.wiring import AllToAll, DistanceKernel, FixedInDegree, FixedProbability, OneToOne, Pairs

@@ -8,10 +8,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from brian2 import get_unit
-from brian2.units.fundamentalunits import get_or_create_dimension
 
 from neurosim.errors import near
-from neurosim.units import DIMENSIONLESS, Quantity, get_dimensions, quantity, to_si, unit_name
+from neurosim.units import DIMENSIONLESS, Quantity, exponents, from_exponents, get_dimensions, quantity, to_si, unit_name
 
 
 class Distribution:
@@ -50,7 +49,7 @@ class Distribution:
     def specification(self):
         """Return the distribution as a dictionary that JSON can hold, parameters in SI."""
         parameters = {field.name: self._si(field.name) for field in fields(self)}
-        return {"distribution": self._name, "dimensions": [float(power) for power in self._dimensions._dims], **parameters}
+        return {"distribution": self._name, "dimensions": exponents(self._dimensions), **parameters}
 
     def _si(self, name):
         return float(np.asarray(getattr(self, name)))
@@ -125,7 +124,7 @@ def from_specification(specification):
     name = parameters.pop("distribution", None)
     if name not in _KINDS:
         raise ValueError(f"distribution {name!r} is unknown; use one of {', '.join(_KINDS)}.{near(str(name), _KINDS)}")
-    dimensions = get_or_create_dimension(parameters.pop("dimensions"))
+    dimensions = from_exponents(parameters.pop("dimensions"))
     if dimensions is not DIMENSIONLESS:
         parameters = {key: value if key == "sigma" else quantity(value, dimensions) for key, value in parameters.items()}
     return _KINDS[name](**parameters)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,8 @@ from neurosim.errors import near
 from neurosim.units import DIMENSIONLESS, SI_UNITS, UNITS, DimensionMismatchError, Quantity, get_dimensions
 
 CONSTANTS: Mapping[str, float] = {"inf": math.inf, "pi": math.pi}
+# what working out a text may raise
+TEXT_ERRORS = (NameError, ValueError, TypeError, ArithmeticError, DimensionMismatchError)
 
 
 def _plain(function: Callable) -> Callable:
@@ -58,7 +60,7 @@ _BINARY = {
 _COMPARE = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq, ast.NotEq: operator.ne,
 }
-_UPDATES = {"+=": operator.add, "-=": operator.sub, "*=": operator.mul, "/=": operator.truediv}
+_UPDATES = {ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/="}
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,18 @@ class Statement:
     operator: str
     expression: str
 
+    @property
+    def result(self) -> str:
+        """The expression for the new value of the target."""
+        return self.expression if self.operator == "=" else f"{self.target} {self.operator[0]} ({self.expression})"
+
 
 def evaluate(text: str, names: Mapping[str, Any]) -> Any:
     """Work out an expression.
 
     `names` gives each name its value: a float, an array or a quantity; `inf` and `pi` are known, and so are units: as
-    quantities where one of `names` is a quantity, as SI numbers otherwise. Raises NameError for an unknown name, ValueError for text that is not such an expression, and Brian2's DimensionMismatchError where units
-    do not fit.
+    quantities where one of `names` is a quantity, as SI numbers otherwise. Raises NameError for an unknown name,
+    ValueError for text that is not such an expression, and Brian2's DimensionMismatchError where units do not fit.
     """
     return _value(_parse(text), names, text)
 
@@ -89,14 +96,11 @@ def execute(block: str, names: MutableMapping[str, Any]) -> dict[str, Any]:
     for statement in statements(block):
         if statement.operator == "()":
             raise ValueError(f"'{statement.target}({statement.expression})' is not an assignment; write 'name = expression'.")
-        value = evaluate(statement.expression, names)
-        if statement.operator != "=":
-            value = _UPDATES[statement.operator](_look_up(statement.target, names, block), value)
-        names[statement.target] = changed[statement.target] = value
+        names[statement.target] = changed[statement.target] = evaluate(statement.result, names)
     return changed
 
 
-@lru_cache(maxsize=None)
+@lru_cache(maxsize=4096)
 def statements(block: str) -> tuple[Statement, ...]:
     """Split a block into statements, one a line or separated by semicolons.
 
@@ -105,11 +109,13 @@ def statements(block: str) -> tuple[Statement, ...]:
     try:
         body = ast.parse("\n".join(line.strip() for line in block.splitlines())).body
     except SyntaxError as error:
-        raise ValueError(f"'{block.strip()}' is not a block of statements ({error.msg}); write lines like 'name = expression'.") from None
+        raise ValueError(
+            f"'{block.strip()}' is not a block of statements ({error.msg}); write lines like 'name = expression'."
+        ) from None
     return tuple(_statement(node) for node in body)
 
 
-@lru_cache(maxsize=None)
+@lru_cache(maxsize=4096)
 def names_in(text: str) -> frozenset[str]:
     """Name the variables that an expression reads (functions and `inf`, `pi` are not among them)."""
     called = {id(node.func) for node in ast.walk(_parse(text)) if isinstance(node, ast.Call)}
@@ -131,12 +137,22 @@ def parse_unit_text(text: str | float) -> Any:
     return Quantity(float(value), dim=get_dimensions(value))
 
 
-@lru_cache(maxsize=None)
+def unit_among(name: str, values: Iterable[Any]) -> Any:
+    """Return a unit as it is meant among some values: a quantity where one of them is, its SI number otherwise.
+
+    Raises KeyError for a name that is not a unit.
+    """
+    return (UNITS if any(isinstance(value, Quantity) for value in values) else SI_UNITS)[name]
+
+
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> ast.expr:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
         raise ValueError(f"'{text}' is not an expression ({error.msg}).") from None
+    except (RecursionError, MemoryError):
+        raise ValueError(f"'{text[:40]}...' is nested too deeply to be read; split it into subexpressions.") from None
     for node in ast.walk(tree):
         _check(node, text)
     return tree
@@ -157,7 +173,9 @@ def _check(node: ast.AST, text: str) -> None:
             raise ValueError(f"{node.value!r} in '{text}' is not a number.")
     elif not isinstance(node, allowed) or (isinstance(node, ast.operator) and type(node) not in _BINARY) \
             or (isinstance(node, ast.cmpop) and type(node) not in _COMPARE) or isinstance(node, ast.Invert):
-        raise ValueError(f"'{text}' holds {type(node).__name__}, which is not arithmetic; use + - * / **, comparisons, and/or/not and calls.")
+        raise ValueError(
+            f"'{text}' holds {type(node).__name__}, which is not arithmetic; use + - * / **, comparisons, and/or/not and calls."
+        )
 
 
 def _statement(node: ast.stmt) -> Statement:
@@ -167,11 +185,11 @@ def _statement(node: ast.stmt) -> Statement:
             return Statement("deliver", "()", _expression(node.value.args[0]))
     if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
         return Statement(node.targets[0].id, "=", _expression(node.value))
-    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and type(node.op) in _BINARY:
-        sign = {ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/="}.get(type(node.op))
-        if sign:
-            return Statement(node.target.id, sign, _expression(node.value))
-    raise ValueError(f"'{text}' is not a statement that a model may hold; write 'name = expression', 'name += expression' or 'deliver(expression)'.")
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and type(node.op) in _UPDATES:
+        return Statement(node.target.id, _UPDATES[type(node.op)], _expression(node.value))
+    raise ValueError(
+        f"'{text}' is not a statement that a model may hold; write 'name = expression', 'name += expression' or 'deliver(expression)'."
+    )
 
 
 def _expression(node: ast.expr) -> str:
@@ -185,7 +203,7 @@ def _look_up(name: str, names: Mapping[str, Any], text: str) -> Any:
         return names[name]
     except KeyError:
         if name in UNITS:
-            return UNITS[name] if any(isinstance(value, Quantity) for value in names.values()) else SI_UNITS[name]
+            return unit_among(name, names.values())
         raise NameError(f"'{name}' in '{text.strip()}' is not defined.{near(name, names)}") from None
 
 

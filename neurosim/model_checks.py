@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import near
-from neurosim.expressions import evaluate, execute, names_in, statements
+from neurosim.expressions import TEXT_ERRORS, evaluate, execute, names_in, statements
 from neurosim.model_parts import Model, Names, Receptor, SpikeRule
 from neurosim.model_scope import Equation, Scope, refuse_reserved
-from neurosim.units import DIMENSIONLESS, Dimension, DimensionMismatchError, amp, get_dimensions, metre, second, siemens, unit_name, volt
+from neurosim.units import DIMENSIONLESS, Dimension, amp, get_dimensions, metre, second, siemens, unit_name, volt
 
 METHODS = ("exact", "exponential_euler", "euler", "rk2", "rk4")
 # states and amounts over many orders of magnitude: a clip or a saturation acts on some of them
@@ -65,7 +65,9 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
     if model.variables.get("v") is not volt.dim:
         raise ValueError(f"{where}: equations have no membrane potential; every cell has a state variable v in volt.")
     if "area" not in model.parameters or model.parameters["area"].dimensions is not (metre**2).dim:
-        raise ValueError(f"{where}: [parameters] has no membrane area; every cell has an area, such as area = {{ value = \"20000*um**2\", ... }}.")
+        raise ValueError(
+            f"{where}: [parameters] has no membrane area; every cell has an area, such as area = {{ value = \"20000*um**2\", ... }}."
+        )
     scope = _scope(model, where)
     _check_lines(model, scope)
     scope.check_condition(model.spike.threshold, "[spike] threshold")
@@ -76,7 +78,7 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
     used = {name for line in model.lines.values() for name in _read_by(line.expression)}
     for name in model.currents:
         if name not in used:
-            raise ValueError(f"{where}: [receptors] {name} is a current that no equation uses; add it to dv/dt, or leave the receptor out.")
+            raise ValueError(f"{where}: [receptors] {name} is a current that no equation uses; add it to dv/dt, or leave it out.")
     entries = model.tables["receptors"]
     return {
         name: receptor if receptor.kind == "current" else _completed(receptor, model, entries[name], scope)
@@ -95,7 +97,9 @@ def check_synapse(model: Any, where: str) -> None:
         raise ValueError(f"{where}: bounds is {list(model.bounds)}; name two parameters with dimension = \"weight\".")
     for name, line in model.lines.items():
         if line.kind == "differential" and len(line.flags) != 1:
-            raise ValueError(f"{where}: equation of '{name}' does not say how it is updated; end it with (event-driven) or (clock-driven).")
+            raise ValueError(
+                f"{where}: equation of '{name}' does not say how it is updated; end it with (event-driven) or (clock-driven)."
+            )
     if not any(line.operator == "()" for line in _read_block(model.on_pre, f"{where}: on_pre")):
         raise ValueError(f"{where}: on_pre delivers nothing; add a line such as deliver(weight).")
     given = {model.parameters[name].dimensions for name in weight_like} - {None}
@@ -137,8 +141,7 @@ def delivers_linearly(model: Any) -> bool:
             if line.operator == "()":
                 amount += float(evaluate(line.expression, names))
             else:
-                value = evaluate(line.expression if line.operator == "=" else f"{line.target} {line.operator[0]} ({line.expression})", names)
-                names.known[line.target] = value
+                names.known[line.target] = evaluate(line.result, names)
         return amount
 
     return all(_proportional(lambda weight: delivered(weight, state), 0.0) for state in (0.3, 1.7))
@@ -183,7 +186,11 @@ def _check_lines(model: Model, scope: Scope) -> None:
     try:
         values = model.initial_values()
     except NameError as error:
-        raise ValueError(f"{scope.where}: [initial] needs what is not known yet: {error} Order the state variables so that each needs only those above.") from None
+        raise ValueError(
+            f"{scope.where}: [initial] needs what is not known yet ({error}); each state variable may need only those above it."
+        ) from None
+    except TEXT_ERRORS as error:
+        raise ValueError(f"{scope.where}: [initial] cannot be worked out: {error}.") from None
     for name, value in values.items():
         if not np.isfinite(value):
             raise ValueError(f"{scope.where}: [initial] {name} is {value}; give a finite value.")
@@ -201,11 +208,11 @@ def _completed(receptor: Receptor, model: Any, entry: Mapping[str, Any], scope: 
     if "unitary" in entry:
         try:
             value = evaluate(str(entry["unitary"]), model.names({}))
-        except (NameError, ValueError, DimensionMismatchError) as error:
+        except TEXT_ERRORS as error:
             raise ValueError(f"{scope.where}: {what}: unitary: {error}") from None
         if get_dimensions(value) is not receptor.dimensions or not 0 < float(value) < np.inf:
             raise ValueError(
-                f"{scope.where}: {what}: unitary is {entry['unitary']!r}; give a positive number with the unit {unit_name(receptor.dimensions)}."
+                f"{scope.where}: {what}: unitary is {entry['unitary']!r}; give a positive number in {unit_name(receptor.dimensions)}."
             )
         unitary = float(value)
     return dataclasses.replace(receptor, additive=_is_additive(receptor, model), unitary=unitary)

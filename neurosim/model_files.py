@@ -57,7 +57,8 @@ def read(kind: str, name_or_path: str | Path) -> tuple[dict[str, Any], str]:
     own = isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text
     if not own and text not in catalogue(kind):
         raise ValueError(
-            f"There is no model '{text}' among the catalogue's {kind}.{near(text, catalogue(kind))} (A file of your own is named by its path, ending in .toml.)"
+            f"There is no model '{text}' among the catalogue's {kind}.{near(text, catalogue(kind))}"
+            " (A file of your own is given by its path, ending in .toml.)"
         )
     path = Path(name_or_path) if own else folder(kind) / f"{text}.toml"
     if not path.is_file():
@@ -82,6 +83,9 @@ def check_keys(tables: Mapping[str, Any], keys: Mapping[str, tuple[set[str], set
         value = tables.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"{where}: {key} is {value!r}; give a list of texts.")
+    rows = tables.get("expected", [])
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) and isinstance(row.get("parameters", {}), Mapping) for row in rows):
+        raise ValueError(f"{where}: expected is {rows!r}; give tables, [[expected]], whose parameters are tables too.")
     if not isinstance(tables.get("source", False), bool):
         raise ValueError(f"{where}: source is {tables['source']!r}; give true or false.")
     for table in _TABLES:

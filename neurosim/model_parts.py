@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from neurosim.errors import near
-from neurosim.expressions import evaluate, parse_unit_text
+from neurosim.expressions import TEXT_ERRORS, evaluate, parse_unit_text, unit_among
 from neurosim.model_scope import Equation, refuse_reserved
-from neurosim.units import (
-    DIMENSIONLESS, UNITS, Dimension, DimensionMismatchError, get_dimensions, quantity, to_si, unit_name,
-)
+from neurosim.units import DIMENSIONLESS, Dimension, get_dimensions, quantity, to_si, unit_name
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Names(Mapping):
             return self.known[name]
         if name in self.subexpressions:
             return evaluate(self.subexpressions[name], self)
-        return UNITS[name]
+        return unit_among(name, self.known.values())
 
     def __iter__(self) -> Iterator[str]:
         return iter({**self.known, **self.subexpressions})
@@ -83,7 +82,7 @@ class Names(Mapping):
         return len({**self.known, **self.subexpressions})
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """What a cell model and a synapse model share; equal where their specifications are."""
 
@@ -95,8 +94,8 @@ class Model:
     shared: Mapping[str, float]
     initial: Mapping[str, str]
     on_presentation: str
-    lines: Mapping[str, Equation] = field(repr=False)
-    tables: Mapping[str, Any] = field(repr=False)
+    lines: Mapping[str, Equation]
+    tables: Mapping[str, Any]
 
     kind: ClassVar[str]
     texts: ClassVar[tuple[str, ...]] = ("name", "on_presentation")
@@ -107,7 +106,7 @@ class Model:
         tables = {key: value for key, value in specification.items() if key != "kind"}
         if specification.get("kind", cls.kind) != cls.kind:
             raise ValueError(f"The specification of '{tables.get('name')}' is of a {specification['kind']}, not of a {cls.kind}.")
-        if "initial" in tables:
+        if isinstance(tables.get("initial"), list):
             tables["initial"] = dict(tables["initial"])
         return cls._build(tables, where or f"{cls.kind} model '{tables.get('name')}'")
 
@@ -122,6 +121,10 @@ class Model:
     def hash(self) -> str:
         """The SHA-256 of the specification, in hexadecimal."""
         return hashlib.sha256(json.dumps(self.specification(), sort_keys=True).encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        state = f", state: {' '.join(self.initial)}" if self.initial else ""
+        return f"<{type(self).__name__} {self.name!r}{state}>"
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.specification() == other.specification()
@@ -201,12 +204,14 @@ class Model:
         number = to_si(value, dimensions, what)
         if not isinstance(number, float):
             raise ValueError(f"{what} is an array; a model has one value for all cells or synapses, give a single quantity.")
-        return number if dimensions is DIMENSIONLESS else f"{number!r}*{unit_name(dimensions)}"
+        if dimensions is not DIMENSIONLESS:
+            return f"{number!r}*{unit_name(dimensions)}"
+        return number if math.isfinite(number) else repr(number)
 
 
 def _replace_text(tables: dict[str, Any], name: str, value: str | None) -> None:
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"{name} is {value!r}; give text, or None for none.")
+    if not isinstance(value, str) and (value is not None or name == "name"):
+        raise TypeError(f"{name} is {value!r}; give {'text' if name == 'name' else 'text, or None for none'}.")
     if name == "on_presentation":
         tables["on"] = {"presentation": value or ""}
     elif value is None:
@@ -249,7 +254,7 @@ def read_parameters(tables: Mapping[str, Any], where: str) -> tuple[Mapping[str,
         at = f"{where}: [shared] {name}"
         refuse_reserved(name, at)
         value = entry["value"]
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise ValueError(f"{at}: value is {value!r}; a shared factor has no unit, give a plain number.")
         shared[name] = float(value)
         if name in parameters:
@@ -261,7 +266,9 @@ def _parameter(name: str, entry: Mapping[str, Any], where: str) -> Parameter:
     refuse_reserved(name, where)
     weight = "dimension" in entry
     if weight and entry["dimension"] != "weight":
-        raise ValueError(f"{where}: dimension is {entry['dimension']!r}; only \"weight\" can be said, other parameters have a value with a unit.")
+        raise ValueError(
+            f"{where}: dimension is {entry['dimension']!r}; only \"weight\" can be said, other parameters have a value with a unit."
+        )
     for key in ("value", "source"):
         if key not in entry and not weight:
             raise ValueError(f"{where} lacks the key '{key}'; add it.")
@@ -272,7 +279,9 @@ def _parameter(name: str, entry: Mapping[str, Any], where: str) -> Parameter:
         return Parameter(None, None, meaning, source, "", weight)
     try:
         value = parse_unit_text(entry["value"])
-    except (NameError, ValueError, TypeError, ArithmeticError, DimensionMismatchError) as error:
+    except TEXT_ERRORS as error:
         raise ValueError(f"{where}: value: {error}") from None
+    if math.isnan(value) or value is entry["value"] and math.isinf(value):
+        raise ValueError(f"{where}: value is {value}; give a finite number, or the text \"inf\".")
     dimensions = None if weight and value == 0 and get_dimensions(value) is DIMENSIONLESS else get_dimensions(value)
     return Parameter(float(value), dimensions, meaning, source, str(entry["value"]), weight)

@@ -22,7 +22,7 @@ from neurosim.units import DIMENSIONLESS, UNITS, Dimension, DimensionMismatchErr
 # columns of the cell and synapse tables, and names with a meaning of their own in equations
 RESERVED = frozenset(
     "id parent birth position lastspike pre post weight delay share lastupdate amount deliver name model sign ids cells parents "
-    "shared synapses flight N i j t dt xi not_refractory".split()
+    "shared synapses flight source target synapse receptor newborn recipe N i j t dt xi not_refractory".split()
 )
 _KINDS = {DIFFERENTIAL_EQUATION: "differential", SUBEXPRESSION: "subexpression", PARAMETER: "variable"}
 
@@ -143,8 +143,7 @@ class Scope:
             elif line.target not in targets:
                 raise ValueError(f"{at}: '{line.target}' cannot be assigned.{near(line.target, targets)}")
             else:
-                whole = line.expression if line.operator == "=" else f"{line.target} {line.operator[0]} ({line.expression})"
-                self.check(whole, self.dimensions[line.target], what)
+                self.check(line.result, self.dimensions[line.target], what)
         return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -26,7 +26,8 @@ __all__ = [
     "synapses",
 ]
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class CellModel(Model):
     """A kind of cell: equations, spike rule, receptors and parameters, read from a file and checked.
 
@@ -36,7 +37,7 @@ class CellModel(Model):
     method: str
     spike: SpikeRule | None
     receptors: Mapping[str, Receptor]
-    expected: tuple[Expected, ...] = field(repr=False)
+    expected: tuple[Expected, ...]
     source: bool
 
     kind: ClassVar[str] = "cell"
@@ -78,20 +79,13 @@ class CellModel(Model):
             expression = self.lines[derivative[1]].expression
         return evaluate(expression, self.names(state))
 
-    def receptor(self, name: str) -> Receptor:
-        """Return a receptor by its name; raises ValueError with what was probably meant."""
-        if name not in self.receptors:
-            reason = near(name, self.receptors) if self.receptors else " It takes no input."
-            raise ValueError(f"Cell model '{self.name}' has no receptor '{name}'.{reason}")
-        return self.receptors[name]
-
     @property
     def currents(self) -> Mapping[str, Dimension]:
         """The receptors that are continuous currents, with their dimensions."""
         return {name: receptor.dimensions for name, receptor in self.receptors.items() if receptor.kind == "current"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SynapseModel(Model):
     """A kind of synapse: what a spike delivers and how weight and traces change, read from a file and checked."""
 

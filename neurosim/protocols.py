@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurosim.errors import near
-from neurosim.expressions import evaluate
+from neurosim.expressions import TEXT_ERRORS, evaluate
 from neurosim.model_files import compare_keys
-from neurosim.units import DIMENSIONLESS, Dimension, DimensionMismatchError, Hz, Quantity, amp, get_dimensions, second, unit_name, volt
+from neurosim.units import DIMENSIONLESS, Dimension, Hz, Quantity, amp, get_dimensions, second, unit_name, volt
 
 
 @dataclass(frozen=True)
@@ -73,28 +73,28 @@ def read_expected(row: Mapping[str, Any], cell: Any, where: str) -> Expected:
     Texts are evaluated with the cell's parameters, those of the row's own `parameters` first. A tolerance ending in %
     is relative to the value. Raises ValueError naming `where` and the key.
     """
-    name = row.get("protocol")
+    name = str(row.get("protocol"))
     if name not in PROTOCOLS:
-        raise ValueError(f"{where}: protocol is {name!r}, which is not known.{near(str(name), PROTOCOLS)}")
+        raise ValueError(f"{where}: protocol is {name!r}, which is not known.{near(name, PROTOCOLS)}")
     protocol = PROTOCOLS[name]
     settings = {**protocol.required, **protocol.optional}
     compare_keys(row, (_COMMON[0] | set(protocol.required), _COMMON[1] | set(protocol.optional)), where)
     try:
         changes = {key: evaluate(str(text), cell.namespace()) for key, text in row.get("parameters", {}).items()}
         names = cell.replace(**changes).namespace()
-    except (NameError, TypeError, ValueError, DimensionMismatchError) as error:
+    except TEXT_ERRORS as error:
         raise ValueError(f"{where}: parameters: {error}") from None
 
     def number(key: str, dimensions: Dimension, text: Any) -> Any:
         try:
             value = evaluate(str(text), names)
-        except (NameError, ValueError, DimensionMismatchError) as error:
+        except TEXT_ERRORS as error:
             raise ValueError(f"{where}: {key}: {error}") from None
         if get_dimensions(value) is not dimensions:
             raise ValueError(f"{where}: {key} is {text!r}, but it needs the unit {unit_name(dimensions)}.")
         return value if dimensions is not DIMENSIONLESS else float(value)
 
-    measured = _measured(protocol, row["measure"], cell, where)
+    measured = _measured(protocol, str(row["measure"]), cell, where)
     value = number("value", measured, row["value"])
     tolerance = str(row["tolerance"])
     return Expected(
@@ -102,7 +102,8 @@ def read_expected(row: Mapping[str, Any], cell: Any, where: str) -> Expected:
         settings=_settings(row, settings, cell, where, number),
         measure=row["measure"],
         value=value,
-        tolerance=abs(value) * float(tolerance[:-1]) / 100 if tolerance.endswith("%") else number("tolerance", measured, tolerance),
+        tolerance=abs(value) * number("tolerance", DIMENSIONLESS, tolerance[:-1]) / 100 if tolerance.endswith("%")
+        else number("tolerance", measured, tolerance),
         dt=number("dt", second.dim, row.get("dt", "0.1*ms")),
         parameters=changes,
         source=str(row["source"]),
@@ -112,7 +113,7 @@ def read_expected(row: Mapping[str, Any], cell: Any, where: str) -> Expected:
 def _measured(protocol: Protocol, measure: str, cell: Any, where: str) -> Dimension:
     measures = cell.subexpressions if protocol.measures is None else protocol.measures
     if measure not in measures:
-        raise ValueError(f"{where}: measure is {measure!r}, which this protocol does not give.{near(str(measure), measures)}")
+        raise ValueError(f"{where}: measure is {measure!r}, which this protocol does not give.{near(measure, measures)}")
     return measures[measure]
 
 
@@ -120,7 +121,7 @@ def _settings(row: Mapping[str, Any], kinds: Mapping[str, Dimension | None], cel
     settings: dict[str, Any] = {}
     for key, dimensions in kinds.items():
         if key == "receptor":
-            receptor = cell.receptors.get(row[key])
+            receptor = cell.receptors.get(str(row[key]))
             if receptor is None or receptor.kind != "jump":
                 options = [name for name, other in cell.receptors.items() if other.kind == "jump"]
                 raise ValueError(f"{where}: receptor is {row[key]!r}, which takes no spikes.{near(str(row[key]), options)}")

@@ -13,7 +13,7 @@ from brian2.units import (
     uA, uF, um, uS, us, volt,
 )
 from brian2.units.allunits import uvolt as uV
-from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
+from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_or_create_dimension
 
 # the last of each row is the one that errors propose
 UNITS: Mapping[str, Quantity] = MappingProxyType({
@@ -33,7 +33,7 @@ _NAMED = ("volt", "siemens", "farad", "ohm", "Hz", *_BASE[:-1])
 
 __all__ = [
     *UNITS, "DIMENSIONLESS", "Dimension", "DimensionMismatchError", "Quantity", "SI_UNITS", "UNITS", "get_dimensions", "quantity",
-    "to_si", "unit_name",
+    "exponents", "from_exponents", "to_si", "unit_name",
 ]
 
 
@@ -47,6 +47,16 @@ def unit_name(dimensions: Dimension) -> str:
                 return name + suffix
     exponents = zip(_BASE, dimensions._dims)
     return "*".join(base if power == 1 else f"{base}**{power:g}" for base, power in exponents if power)
+
+
+def exponents(dimensions: Dimension) -> list[float]:
+    """Return dimensions as the exponents of the seven base units, for a file."""
+    return [float(power) for power in dimensions._dims]
+
+
+def from_exponents(powers: list[float]) -> Dimension:
+    """Return the dimensions with these exponents of the seven base units."""
+    return get_or_create_dimension(powers)
 
 
 def quantity(si_value: Any, dimensions: Dimension) -> Quantity:
@@ -64,14 +74,16 @@ def to_si(value: Any, unit: Any, what: str) -> Any:
     wanted = unit if isinstance(unit, Dimension) else get_dimensions(unit)
     try:
         value = Quantity(value) if isinstance(value, (list, tuple)) else value
-        numbers = np.array(value, dtype=np.float64)
+        plain = np.asarray(value)
     except (TypeError, ValueError, DimensionMismatchError):
-        raise ValueError(f"{what} is {value!r}, which is not a number; give {_example(wanted)}.") from None
+        plain = np.asarray(None)
+    if plain.dtype.kind not in "iuf":
+        raise ValueError(f"{what} is {value!r}, which is not a number; give {_example(wanted)}.")
+    numbers = plain.astype(np.float64)
     found = get_dimensions(value)
     if found is not wanted:
-        plain = found is DIMENSIONLESS
         raise TypeError(
-            f"{what} is {value!s}{' without a unit' if plain else ''}, but it needs "
+            f"{what} is {value!s}{' without a unit' if found is DIMENSIONLESS else ''}, but it needs "
             f"{'no unit' if wanted is DIMENSIONLESS else 'the dimension of ' + unit_name(wanted)}; give {_example(wanted)}."
         )
     if np.isnan(numbers).any():

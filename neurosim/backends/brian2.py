@@ -12,7 +12,7 @@ import numpy as np
 from brian2 import Network
 
 from neurosim.backends.compiler import announced, choose_target, settings
-from neurosim.backends.declare import Declared, declare, given_spikes, noise_column
+from neurosim.backends.declare import Declared, declare, given_spikes, synaptic
 from neurosim.backends.onset import onset_actions
 from neurosim.backends.watch import Conductor, SpikeWatch
 from neurosim.circuit import Circuit
@@ -134,8 +134,11 @@ def _assign(array: np.ndarray, rows: np.ndarray, values) -> Callable[[], None]:
 
 def _sampler(made: Declared, sample) -> tuple[int, Callable[[], np.ndarray]]:
     name, variable, rows, every = sample
-    part = made.groups.get(name) or made.synapses.get(name)
-    values = part.variables[variable].get_value() if part is not None and len(rows) else np.empty(0)
+    values = np.empty(0)
+    if name in made.groups:
+        values = made.groups[name].variables[variable].get_value()
+    elif name in made.synapses:
+        values = made.synapses[name].variables[synaptic(variable)].get_value()
     return every, lambda: values[rows]
 
 
@@ -150,7 +153,9 @@ def _read_back(circuit: Circuit, network: _BoundaryNetwork, made: Declared, step
         parts[name] = replace(population, cells=population.cells.replace(**columns))
     for name, synapses in made.synapses.items():
         projection = circuit.projections[name]
-        columns = {key: synapses.variables[key].get_value().copy() for key in projection.synapses if key in ("weight", "lastupdate", *projection.synapse.variables)}
+        columns = {key: synapses.variables[synaptic(key)].get_value().copy() for key in ("weight", *projection.synapse.variables)}
+        if projection.synapse.remembers:
+            columns["lastupdate"] = synapses.variables["lastupdate"].get_value().copy()
         rows, ahead = _empty_queue(synapses.pre.queue)
         flight = Table({"synapse": projection.ids[rows], "step": step + ahead})
         parts[name] = replace(projection, synapses=projection.synapses.replace(**columns), flight=flight)

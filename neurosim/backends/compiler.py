@@ -1,6 +1,7 @@
 """The compiler behind Brian2's Cython target: whether there is one, strict flags, a cache of our own, a note before a first build."""
 
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -59,11 +60,16 @@ def settings(target: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         ours |= {"codegen.cpp.extra_compile_args_gcc": FLAGS, "codegen.runtime.cython.cache_dir": str(folder)}
     before = {name: prefs[name] for name in ours}
+    # Brian2 warns at every rebuild that clipped effects may depend on the order of synapses; models are checked at load.
+    generators = logging.getLogger("brian2.codegen.generators.base")
+    level = generators.level
     try:
+        generators.setLevel(logging.ERROR)
         for name, value in ours.items():
             prefs[name] = value
         yield
     finally:
+        generators.setLevel(level)
         for name, value in before.items():
             prefs[name] = value
 

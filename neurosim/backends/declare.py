@@ -139,29 +139,42 @@ def _spread(values: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
 def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, float], made: Declared) -> Synapses:
     model, receptor = projection.synapse, projection.receptor
     target = circuit.populations[projection.target]
-    namespace = parameters(model, receptor.dimensions)
-    # The effect may use parameters of the target, whose names may also be parameters of the synapse.
-    effect = receptor.effect
-    for name, value in parameters(target.model).items():
-        if name in names_in_block(effect):
-            effect = re.sub(rf"\b{name}\b", f"target_{name}", effect)
-            namespace[f"target_{name}"] = value
+    own = (*model.variables, *model.shared, *model.parameters, "weight", "share")
+    namespace = {synaptic(name): value for name, value in parameters(model, receptor.dimensions).items()}
+    namespace |= {f"target_{name}": value for name, value in parameters(target.model).items()}
+    effect = _renamed(receptor.effect, target.model.parameters, lambda name: f"target_{name}")
     lines = [model.equations, f"weight : {unit_name(receptor.dimensions)}", "share : 1 (constant)", *(f"{name} : 1 (shared)" for name in model.shared)]
+    blocks = [_delivering(_renamed(block, own, synaptic), effect) for block in (model.on_pre, model.on_post)]
     synapses = Synapses(
-        made.groups[projection.source], made.groups[projection.target], "\n".join(lines),
-        on_pre=_delivering(model.on_pre, effect), on_post=_delivering(model.on_post, effect) or None,
-        namespace=namespace, name=projection.name, clock=made.clock,
+        made.groups[projection.source], made.groups[projection.target], _renamed("\n".join(lines), own, synaptic),
+        on_pre=blocks[0], on_post=blocks[1] or None, namespace=namespace, name=projection.name, clock=made.clock,
     )  # fmt: skip
     table = projection.synapses
     pre = circuit.populations[projection.source].rows(table["pre"])
     synapses.connect(i=pre, j=target.rows(table["post"]))
     for name in table:
-        if name in ("weight", "share", "lastupdate", *model.variables):
-            synapses.variables[name].set_value(table[name])
+        if name in ("weight", "share", *model.variables):
+            synapses.variables[synaptic(name)].set_value(table[name])
+    if model.remembers:
+        synapses.variables["lastupdate"].set_value(table["lastupdate"])
     for name, value in shared.items():
-        synapses.variables[name].set_value(np.array([value]))
+        synapses.variables[synaptic(name)].set_value(np.array([value]))
     synapses.pre.variables["delay"].set_value(table["delay"])
     return synapses
+
+
+def synaptic(name: str) -> str:
+    """The name of a synapse's own variable in Brian2, where it may not be that of a variable of its cells."""
+    return f"synaptic_{name}"
+
+
+def _renamed(text: str, names, new) -> str:
+    """Give names in equations or statements new ones, derivatives too."""
+    known = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    if not known:
+        return text
+    text = re.sub(rf"\bd({known})/dt\b", lambda found: f"d{new(found[1])}/dt", text)
+    return re.sub(rf"\b({known})\b", lambda found: new(found[1]), text)
 
 
 def parameters(model, weight=None) -> dict:
@@ -170,15 +183,10 @@ def parameters(model, weight=None) -> dict:
     return {name: quantity(parameter.value, weight if parameter.dimensions is None else parameter.dimensions) for name, parameter in known}
 
 
-def names_in_block(block: str) -> set[str]:
-    """The names used in statements, without parsing what surrounds them."""
-    return set(re.findall(r"[A-Za-z_]\w*", block))
-
-
 def _delivering(block: str, effect: str) -> str:
     """Replace each ``deliver(expression)`` by the receptor's effect of share * expression."""
     lines = []
     for line in block.splitlines():
         match = re.fullmatch(r"\s*deliver\((.*)\)\s*", line)
-        lines.append(re.sub(r"\bamount\b", f"(share*({match.group(1)}))", effect) if match else line)
+        lines.append(re.sub(r"\bamount\b", f"({synaptic('share')}*({match.group(1)}))", effect) if match else line)
     return "\n".join(line.strip() for line in lines if line.strip())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from neurosim.backends.declare import Declared
+from neurosim.backends.declare import Declared, synaptic
 from neurosim.circuit import Circuit
 from neurosim.expressions import execute
 from neurosim.projection import Projection
@@ -17,20 +17,20 @@ def onset_actions(circuit: Circuit, made: Declared, shared: Mapping[str, Mapping
         model = circuit.populations[name].model
         if not model.source and model.on_presentation:
             names = {**model.si_namespace(), **shared[name], "N": len(group)}
-            actions.append(_statements(model.on_presentation, group, model.variables, names))
+            arrays = {key: group.variables[key].get_value() for key in model.variables}
+            actions.append(_statements(model.on_presentation, arrays, names))
     for name, synapses in made.synapses.items():
         projection = circuit.projections[name]
         model = projection.synapse
         if model.on_presentation:
-            actions.append(_statements(model.on_presentation, synapses, (*model.variables, "weight"), {**model.si_namespace(), **shared[name]}))
+            arrays = {key: synapses.variables[synaptic(key)].get_value() for key in (*model.variables, "weight")}
+            actions.append(_statements(model.on_presentation, arrays, {**model.si_namespace(), **shared[name]}))
         if model.normalise and shared[name].get("learning", 1.0) != 0:
             actions.append(_normalisation(circuit, projection, synapses))
     return actions
 
 
-def _statements(block: str, part, variables, names: Mapping[str, float]) -> Callable[[], None]:
-    arrays = {name: part.variables[name].get_value() for name in variables}
-
+def _statements(block: str, arrays: Mapping[str, np.ndarray], names: Mapping[str, float]) -> Callable[[], None]:
     def run():
         changed = execute(block, {**names, **arrays})
         for name, value in changed.items():
@@ -41,7 +41,7 @@ def _statements(block: str, part, variables, names: Mapping[str, float]) -> Call
 
 def _normalisation(circuit: Circuit, projection: Projection, synapses) -> Callable[[], None]:
     """Scale what each target cell receives (share * weight, summed) to the model's w_total, inside the weights' bounds."""
-    weight, share = (synapses.variables[name].get_value() for name in ("weight", "share"))
+    weight, share = (synapses.variables[synaptic(name)].get_value() for name in ("weight", "share"))
     post = circuit.populations[projection.target].rows(projection.synapses["post"])
     size = len(circuit.populations[projection.target])
     wanted = projection.synapse.parameters["w_total"].value

@@ -23,7 +23,7 @@ def census(history, measure: str | None = None, axes=None) -> Figure:
     axes: one for cells, one for synapses if the circuit has projections, one for the measure.
     Returns the figure. ValueError where the measure is unknown or its length fits no epochs.
     """
-    table = history.census
+    table, phases = history.census, history.phases
     epochs = np.unique(table["epoch"])
     kinds = {"cells": list(history.circuit.populations), "synapses": list(history.circuit.projections)}
     kinds = {kind: names for kind, names in kinds.items() if names}
@@ -40,13 +40,13 @@ def census(history, measure: str | None = None, axes=None) -> Figure:
         drawn[-1].yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     for panel in drawn:
         panel.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-        for number, (name, first, last) in enumerate(history.phases):
+        for number, (name, first, last) in enumerate(phases):
             panel.axvspan(first - 0.5, last + 0.5, facecolor=SHADES[number % 2], edgecolor="none", zorder=0, label=f"_phase {name}")
     drawn[-1].xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     drawn[-1].set_xlabel("epoch")
     figure.align_ylabels(drawn)
     figure.draw_without_rendering()  # so that the widths for names and legends are known
-    name_spans(drawn[0], history.phases)
+    name_spans(drawn[0], phases)
     for panel, _ in zip(drawn, kinds, strict=False):
         lines = fit_legend(panel, panel.get_legend_handles_labels()[0], loc="upper left", bbox_to_anchor=(0.01, 0.99))
         panel.set_ylim(0.0, panel.get_ylim()[1] * (1.0 + 0.18 * (lines - 1)))  # room above the lines for the legend
@@ -56,11 +56,13 @@ def census(history, measure: str | None = None, axes=None) -> Figure:
 def _measured(history, measure, epochs):
     """Return (epochs, values) of a measure, which has one value an epoch, with or without the start."""
     if measure not in history.measures:
-        raise ValueError(f"measure {measure!r} is not in this history (measures: {', '.join(history.measures) or 'none'}); choose one of them.{near(measure, history.measures)}")
+        raise ValueError(f"measure {measure!r} is not in this history; make it with ns.develop(..., measure=...).{near(measure, history.measures)}")
     values = plain(history.measures[measure])
     if len(values) not in (len(epochs), len(epochs) - 1):
-        raise ValueError(f"measure {measure!r} has {len(values)} values, but the census has {len(epochs)} epochs with the start; give one value an epoch")
-    return epochs[len(epochs) - len(values):], values
+        counts = f"{len(values)} values, but the census has {len(epochs)} epochs with the start"
+        raise ValueError(f"measure {measure!r} has {counts}; give one value an epoch")
+    taken = np.isfinite(values)  # one that is not measured in every epoch is a line all the same
+    return epochs[len(epochs) - len(values) :][taken], values[taken]
 
 
 def _marker(epochs):

@@ -6,7 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from neurosim.figures.reading import populations_with_spikes, recording_of
 from neurosim.figures.scales import plain, time_scale
-from neurosim.figures.style import ABOVE, PALETTE, fit_legend, panels, paper
+from neurosim.figures.style import ABOVE, PALETTE, fit_legend, panels, paper, swatches
 
 BINS = 100
 MANY = 20_000  # spikes beyond which a PDF holds them as an image rather than one mark each
@@ -17,15 +17,18 @@ def raster(recording, populations=None, axes=None) -> Figure:
     """Draw spikes against cell, a colour a population, and the rate of each population below.
 
     recording: Recording or History with spikes. populations: a name or names, None for all with recorded spikes.
-    Cells are ordered by id, the first population at the bottom; rates are per recorded cell. axes: two, spikes and rate.
+    Cells are ordered by id, the first population at the bottom. Rates are per cell: of those alive at the time where a
+    History tells, else of all that were recorded. axes: two, spikes and rate.
     Returns the figure. ValueError where no spikes were recorded.
     """
+    counted = getattr(recording, "census", None)
     recording = recording_of(recording)
     names = populations_with_spikes(recording, populations)
     start, stop = float(recording.start), float(recording.stop)
     factor, unit = time_scale(start, stop)
     figure, (upper, lower) = panels([2.6, 1.0], 2.9, axes, "spikes, rate")
-    edges = _edges(start, stop)
+    dt = float(recording.dt)
+    edges = _edges(start, stop, dt)
     total = sum(len(_cells(recording[name])) for name in names)
 
     first = 0
@@ -35,8 +38,11 @@ def raster(recording, populations=None, axes=None) -> Figure:
         row = first + np.searchsorted(cells, np.asarray(entry.spikes.id))
         # A mark as tall as its row, within what print can show.
         size = float(np.clip(160.0 / max(total, 1), 1.6, 5.0))
-        upper.plot(times / factor, row, linestyle="none", marker="|", markersize=size, markeredgewidth=0.6, color=colour, label=name, rasterized=len(times) > MANY)
-        rate = np.histogram(times, edges)[0] / (np.diff(edges) * max(len(cells), 1))
+        look = dict(linestyle="none", marker="|", markersize=size, markeredgewidth=0.6, color=colour)
+        upper.plot(times / factor, row, label=name, rasterized=len(times) > MANY, **look)
+        counts = np.histogram(times + dt / 2, edges)[0]  # half a step away from rounding at the edges
+        lived = np.diff(edges) * len(cells) if counted is None else _lived(counted[counted["name"] == name], edges)
+        rate = np.divide(counts, lived, out=np.full(len(counts), np.nan), where=lived > 0)
         lower.stairs(rate, edges / factor, baseline=None, color=colour, linewidth=0.8, label=name)
         first += len(cells)
     upper.set_ylim(-1.0, max(total, 1))
@@ -51,8 +57,7 @@ def raster(recording, populations=None, axes=None) -> Figure:
     figure.align_ylabels([upper, lower])
     if len(names) > 1:
         figure.draw_without_rendering()  # so that the width for the legend is known
-        handles = [upper.plot([], [], color=line.get_color(), linewidth=2.0, label=line.get_label())[0] for line in upper.lines[: len(names)]]
-        fit_legend(upper, handles, **ABOVE)
+        fit_legend(upper, swatches([line.get_label() for line in upper.lines]), **ABOVE)
     return figure
 
 
@@ -61,9 +66,16 @@ def _cells(entry) -> np.ndarray:
     return np.union1d([] if entry.ids is None else entry.ids, entry.spikes.id).astype(np.int64)
 
 
-def _edges(start: float, stop: float) -> np.ndarray:
-    """Return bin edges in seconds: at most BINS bins of a round width (1, 2 or 5 times a power of ten)."""
-    least = (stop - start) / BINS
+def _lived(rows: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the seconds that all cells together lived in each bin; a census row holds from its time until the next."""
+    times = np.append(rows["time"], edges[-1] + 1.0)
+    total = np.append(0.0, np.cumsum(rows["size"] * np.diff(times)))
+    return np.diff(np.interp(edges, times, total))
+
+
+def _edges(start: float, stop: float, dt: float) -> np.ndarray:
+    """Return bin edges in seconds: at most BINS bins of a round width (1, 2 or 5 times a power of ten), none below dt."""
+    least = max((stop - start) / BINS, dt)
     power = 10.0 ** np.floor(np.log10(least))
     width = next(step * power for step in (1, 2, 5, 10) if step * power >= least * (1 - 1e-9))
     count = max(int(np.ceil((stop - start) / width - 1e-9)), 1)

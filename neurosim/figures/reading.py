@@ -11,7 +11,7 @@ def recording_of(data):
         return data
     kept = getattr(data, "recording", None)
     if kept is None:
-        raise ValueError(f"this {type(data).__name__} holds no recording, so there is nothing to draw; ask for traces and spikes with record=[...]")
+        raise ValueError(f"this {type(data).__name__} holds no recording to draw; give a recording, or a history with record=[...]")
     return kept
 
 
@@ -28,7 +28,8 @@ def the_one_with(recording, variable: str, name: str | None, what: str) -> str:
     where = f"of {what} {name!r}" if name is not None else f"of any {what}"
     example = name if name is not None else next(iter(recording.names), "name")
     slip = near(name, having) if name is not None and having else ""
-    raise ValueError(f"no trace of {variable} {where} was recorded (traced: {_listed(traced)}); record it with ns.Trace({example!r}, {variable!r}).{slip}")
+    missing = f"no trace of {variable} {where} was recorded (traced: {_listed(traced)})"
+    raise ValueError(f"{missing}; record it with ns.Trace({example!r}, {variable!r}).{slip}")
 
 
 def rows_of(trace, ids, what: str, limit: int | None = None) -> np.ndarray:
@@ -56,7 +57,8 @@ def populations_with_spikes(recording, populations) -> list[str]:
     if missing or not wanted:
         name = missing[0] if missing else next(iter(recording.names), "name")
         slip = near(name, having) if missing and having else ""
-        raise ValueError(f"no spikes of population {name!r} were recorded (spikes of: {_listed(having)}); record them with ns.Spikes({name!r}).{slip}")
+        none = f"no spikes of population {name!r} were recorded (spikes of: {_listed(having)})"
+        raise ValueError(f"{none}; record them with ns.Spikes({name!r}).{slip}")
     return wanted
 
 

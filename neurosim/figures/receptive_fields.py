@@ -41,7 +41,10 @@ def receptive_fields(fields, labels=None, shape=None, titles=None, columns=None,
     unit = (COLUMN - MARGIN) / (columns * (1 + GAP) - GAP)  # inches of an image's side
     step = shape[0] / shape[1] + (LETTER / unit if any(marks) else GAP)
     heights = [max(-(-len(group) // columns), 1) * step for group in groups]
-    figure, drawn, beside = _blocks([height * unit for height in heights], titles) if axes is None else (*panels(heights, 1.0, axes, ", ".join(titles)), None)
+    if axes is None:
+        figure, drawn, beside = _blocks([height * unit for height in heights], titles)
+    else:
+        figure, drawn = panels(heights, 1.0, axes, ", ".join(titles) or "fields")
     finite = np.concatenate([group[np.isfinite(group)] for group in groups])
     low, high = np.min(finite, initial=0.0), np.max(finite, initial=0.0)
     limits = {"vmin": low, "vmax": high if high > low else low + 1.0}
@@ -51,7 +54,7 @@ def receptive_fields(fields, labels=None, shape=None, titles=None, columns=None,
             box = (left, left + 1, bottom, bottom - shape[0] / shape[1])
             image = panel.imshow(field.reshape(shape), extent=box, cmap="viridis", interpolation="nearest", **limits)
             if mark:
-                panel.annotate(mark[cell], (left + 0.5, box[3]), xytext=(0, 1.5), textcoords="offset points", fontsize=6.0, ha="center", va="baseline")
+                panel.annotate(mark[cell], (left + 0.5, box[3]), (0, 1.5), textcoords="offset points", fontsize=6.0, ha="center")
         panel.set(xlim=(0, columns * (1 + GAP) - GAP), ylim=(height, 0), aspect="equal", anchor="NW")
         panel.set_axis_off()
         panel.set_title(title, loc="left")
@@ -91,7 +94,8 @@ def _groups(fields):
     groups = [plain(group) for group in named.values()]
     for name, group in zip(named, groups, strict=True):
         if group.ndim != 2 or group.shape[1] != groups[0].shape[1]:
-            raise ValueError(f"receptive fields {name!r} have shape {group.shape}, but each group must be (n_cells, n_inputs) with the same inputs; reshape them")
+            wanted = "(n_cells, n_inputs), with the same inputs in all groups"
+            raise ValueError(f"receptive fields {name!r} have shape {group.shape}; give {wanted}")
     if len({get_dimensions(group) for group in named.values()}) > 1:
         raise ValueError(f"receptive fields {', '.join(map(repr, named))} differ in unit; give all of them in one, for they share a colour bar")
     if not any(len(group) for group in groups):

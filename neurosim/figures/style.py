@@ -7,6 +7,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 COLUMN = 3.35  # inches: 85 mm
 
@@ -112,10 +113,15 @@ def fit_legend(panel: Axes, handles: Sequence, **place) -> int:
     return lines
 
 
+def swatches(names: Sequence[str]) -> list:
+    """Return a short thick line in each colour of the palette, named, for a legend."""
+    return [Line2D([], [], color=PALETTE[place % len(PALETTE)], linewidth=2.0, label=name) for place, name in enumerate(names)]
+
+
 def name_spans(panel: Axes, spans: Sequence[tuple[str, float, float]]) -> None:
     """Write each name of (name, first, last) above the middle of its span in a panel that is laid out, on lines that keep names apart."""
     texts = [
-        panel.annotate(name, ((first + last) / 2, 1.0), xycoords=panel.get_xaxis_transform(), xytext=(0, 2), textcoords="offset points", ha="center", va="bottom")
+        panel.annotate(name, ((first + last) / 2, 1.0), (0, 2), panel.get_xaxis_transform(), "offset points", ha="center", va="bottom")
         for name, first, last in spans
     ]
     ends: list[float] = []  # the right end of each line of names so far

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from neurosim.figures.reading import recording_of, rows_of, the_one_with
 from neurosim.figures.scales import label, plain, time_scale, value_scale
-from neurosim.figures.style import ABOVE, PALETTE, fit_legend, panels, paper
+from neurosim.figures.style import ABOVE, PALETTE, fit_legend, panels, paper, swatches
 
 
 @paper()
@@ -16,7 +16,7 @@ def weights(recording, projection=None, ids=None, parents: Mapping | Sequence | 
 
     recording: Recording or History with a trace of weight. projection: its name; None takes the only one with such a trace.
     ids: synapse ids, a number of them, or None for all that were traced. parents: parents[id] is the synapse from which
-    a synapse was copied, -1 for none; then a family has one colour (None: those that the recording holds, if any).
+    a synapse was copied, -1 for none; then a family, not a synapse, has a colour.
     Returns the figure. ValueError where the weight or a synapse was not traced.
     """
     recording = recording_of(recording)
@@ -24,7 +24,6 @@ def weights(recording, projection=None, ids=None, parents: Mapping | Sequence | 
     trace = recording[name].trace("weight")
     rows = rows_of(trace, ids, "synapses")
     chosen = [int(one) for one in np.asarray(trace.ids)[rows]]
-    parents = getattr(recording[name], "parents", None) if parents is None else parents
     families = [_founder(one, parents) for one in chosen]
     order = list(dict.fromkeys(families))
 
@@ -77,7 +76,7 @@ def _legend(panel, order, marks, related):
     handles = []
     if len(order) <= len(PALETTE):
         word = "family" if related else "synapse"
-        handles = [panel.plot([], [], color=PALETTE[place], linewidth=2.0, label=f"{word} {one}" if place == 0 else str(one))[0] for place, one in enumerate(order)]
+        handles = swatches([f"{word} {order[0]}", *map(str, order[1:])])
     if handles or marks:
         panel.figure.draw_without_rendering()  # so that the width for the legend is known
         fit_legend(panel, handles + marks, **ABOVE)

@@ -1,0 +1,76 @@
+"""Descriptions for people: what a circuit, a population, a projection or a model is made of."""
+
+import numpy as np
+
+from neurosim.circuit import Circuit
+from neurosim.models import CellModel, SynapseModel
+from neurosim.population import Population
+from neurosim.projection import Projection
+from neurosim.units import quantity, second
+
+
+def describe(thing) -> str:
+    """Return a description in words: of a circuit, a population, a projection, a cell model or a synapse model.
+
+    Print it. Raises TypeError for anything else.
+    """
+    for kind, describer in ((Circuit, _circuit), (Population, _population), (Projection, _projection), ((CellModel, SynapseModel), _model)):
+        if isinstance(thing, kind):
+            return "\n".join(describer(thing))
+    raise TypeError(f"{thing!r} cannot be described; give a circuit, a population, a projection or a model")
+
+
+def _circuit(circuit: Circuit) -> list[str]:
+    dt = "open until the first simulation" if circuit.dt is None else str(circuit.dt)
+    lines = [f"Circuit at {circuit.time}, epoch {circuit.epoch}; time step {dt}; seed {circuit.seed}"]
+    for population in circuit.populations.values():
+        lines += ["", *_population(population)]
+    for projection in circuit.projections.values():
+        lines += ["", *_projection(projection), *_degrees(circuit, projection)]
+    return lines
+
+
+def _population(population: Population) -> list[str]:
+    cells, model = population.cells, population.model
+    lines = [f"Population {population.name!r}: {len(population)} cells of {model.name!r} ({model.summary})"]
+    lines.append(f"  sign: {population.sign or 'not declared'}; cells ever: {len(population.parents)}; born since the start: {int((cells['parent'] >= 0).sum())}")
+    lines += [f"  {name}: {_range(cells[name], unit)}" for name, unit in model.variables.items()]
+    if model.shared:
+        lines.append(f"  shared: {', '.join(f'{name} = {value:g}' for name, value in population.shared.items())}")
+    return lines
+
+
+def _projection(projection: Projection) -> list[str]:
+    synapses = projection.synapses
+    return [
+        f"Projection {projection.name!r}: {len(projection)} synapses of {projection.synapse.name!r}, {projection.source!r} -> {projection.target!r}, "
+        f"receptor {projection.receptor.name!r}",
+        f"  weight: {_range(synapses['weight'], projection.receptor.dimensions)}; delay: {_range(synapses['delay'], second.dim)}",
+        f"  a newborn's synapses: {projection.newborn}; shares: {_range(synapses['share'], None)}; spikes in flight: {len(projection.flight)}",
+    ]
+
+
+def _degrees(circuit: Circuit, projection: Projection) -> list[str]:
+    pairs = np.unique(np.stack([projection.synapses["pre"], projection.synapses["post"]]), axis=1).shape[1] if len(projection) else 0
+    sizes = [len(circuit.populations[end]) for end in (projection.source, projection.target)]
+    mean = [len(projection) / size if size else 0.0 for size in sizes]
+    return [f"  synapses out of a cell: {mean[0]:.1f}, into a cell: {mean[1]:.1f} on average; {pairs} pairs of cells joined"]
+
+
+def _model(model) -> list[str]:
+    lines = [f"{model.kind.capitalize()} model {model.name!r}: {model.summary}"]
+    lines += [f"  {line}" for line in model.equations.strip().splitlines()]
+    for name, parameter in model.parameters.items():
+        source = f" [{parameter.source}]" if parameter.source else ""
+        lines.append(f"  {name} = {parameter.text or 'to be given'}: {parameter.meaning}{source}")
+    if isinstance(model, CellModel):
+        lines += [f"  receptor {name}: {receptor.meaning}" for name, receptor in model.receptors.items()]
+    return [*lines, *(f"  reference: {reference}" for reference in model.references)]
+
+
+def _range(values: np.ndarray, dimensions) -> str:
+    if not len(values):
+        return "none"
+    low, high = float(values.min()), float(values.max())
+    ends = (low, high) if dimensions is None else (quantity(low, dimensions), quantity(high, dimensions))
+    return f"{ends[0]}" if low == high else f"{ends[0]} to {ends[1]}"

@@ -1,0 +1,137 @@
+"""Splitting a run changes nothing, and neither does surgery that changes nothing: bit for bit."""
+
+import numpy as np
+import pytest
+from circuits import CELLS, CYTHON, EMPTY_FLIGHT, NUMPY, build, differences, drive, in_flight, run, spikes, tampered
+
+import neurosim as ns
+
+TRACES = [ns.Trace("exc", "v"), ns.Trace("plastic", "weight", synapses=40)]
+on_all_cells = pytest.mark.parametrize("cell", CELLS)
+
+
+def pieces(circuit, lengths, inputs, backend, between=lambda circuit: circuit):
+    """Run the lengths one after the other, with a change in between, and return the last circuit and the joined recording."""
+    recordings = []
+    for length in lengths:
+        circuit, recording = run(between(circuit) if recordings else circuit, length, inputs, backend, record=TRACES)
+        recordings.append(recording)
+    return circuit, ns.Recording.concatenate(recordings)
+
+
+def same_recordings(one, other):
+    return all(
+        (one["exc"].spikes.id.tobytes(), one["exc"].spikes.step.tobytes(), one["exc"].counts.tobytes())
+        == (other["exc"].spikes.id.tobytes(), other["exc"].spikes.step.tobytes(), other["exc"].counts.tobytes())
+        and one[name].trace(key).si.tobytes() == other[name].trace(key).si.tobytes()
+        and one[name].trace(key).steps.tobytes() == other[name].trace(key).steps.tobytes()
+        for name, key in (("exc", "v"), ("plastic", "weight"))
+    )
+
+
+def unchanged(cell, lengths, backend, between=lambda circuit: circuit, **size):
+    """Compare a run with the same run in pieces, and return the circuit at its end."""
+    circuit = build(cell, **size)
+    whole, recording = pieces(circuit, [sum(lengths)], drive(cell), backend)
+    split, joined = pieces(circuit, lengths, drive(cell), backend, between)
+    assert recording["exc"].counts.sum() > 30
+    assert differences(whole, split) == []
+    assert same_recordings(recording, joined)
+    return whole
+
+
+@on_all_cells
+def test_100_ms_and_100_ms_are_200_ms(cell):
+    after = unchanged(cell, [1000, 1000], CYTHON)
+    assert in_flight(after) > 10 and "noise:exc.I_e.NoiseCurrent" in after["exc"].cells
+
+
+@on_all_cells
+def test_on_numpy_too(cell):
+    unchanged(cell, [250, 150], NUMPY)
+
+
+@on_all_cells
+def test_many_uneven_pieces(cell):
+    unchanged(cell, [1, 3, 96, 0, 1, 1, 49, 250, 7, 92], CYTHON)
+
+
+@pytest.mark.parametrize("cell", ["leaky_adaptive_threshold", "hodgkin_huxley"])
+def test_many_uneven_pieces_on_numpy(cell):
+    unchanged(cell, [1, 3, 96, 0, 1, 49, 50], NUMPY)
+
+
+@on_all_cells
+def test_with_thousands_of_spikes_in_flight(cell):
+    after = unchanged(cell, [613, 187], CYTHON, size=80, chance=1.0, strength=0.1)
+    assert in_flight(after) > 1000
+
+
+def test_with_thousands_of_spikes_in_flight_on_numpy():
+    after = unchanged("leaky_conductance", [613, 187], NUMPY, size=80, chance=1.0, strength=0.1)
+    assert in_flight(after) > 1000
+
+
+@on_all_cells
+def test_surgery_that_changes_nothing_changes_nothing(cell):
+    middle, _ = run(build(cell), 700, drive(cell), CYTHON)
+    assert in_flight(middle) > 10
+    assert differences(middle, ns.apply(middle, ns.Events())) == []
+    unchanged(cell, [300, 400], CYTHON, between=lambda circuit: ns.apply(circuit, ns.Events()))
+
+
+def test_a_run_of_no_steps_changes_nothing():
+    for backend in (NUMPY, CYTHON):
+        middle, _ = run(build("leaky_conductance"), 700, drive("leaky_conductance"), backend)
+        after, recording = run(middle, 0, drive("leaky_conductance"), backend)
+        assert in_flight(middle) > 10 and differences(middle, after) == [] and recording["exc"].counts.sum() == 0
+
+
+@on_all_cells
+def test_recording_changes_nothing(cell):
+    circuit = build(cell)
+    watched, _ = run(circuit, 400, drive(cell), CYTHON, record=TRACES)
+    alone, _ = run(circuit, 400, drive(cell), CYTHON)
+    assert differences(watched, alone) == []
+
+
+def forget(name, *columns):
+    def damage(circuit):
+        table = circuit[name].cells if name == "exc" else circuit[name].synapses
+        first = {"lastspike": -1e4, "lastupdate": -1e4, "not_refractory": True}
+        return tampered(circuit, name, **{key: np.full_like(table[key], first.get(key, 0)) for key in columns})
+
+    return damage
+
+
+# What a boundary could lose, and where it must show.
+LOSSES = {
+    "flight": (lambda circuit: tampered(circuit, "plastic", flight=EMPTY_FLIGHT), "exc.v"),
+    "lastupdate": (forget("plastic", "lastupdate"), "plastic.weight"),
+    "traces": (forget("plastic", "x", "y"), "plastic.weight"),
+    "noise": (forget("exc", "noise:exc.I_e.NoiseCurrent"), "exc.v"),
+    "seed": (lambda circuit: circuit.reseed(8), "exc.v"),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@on_all_cells
+def test_control_what_a_boundary_loses_is_seen(cell, loss):
+    damage, where = LOSSES[loss]
+    middle, _ = run(build(cell), 400, drive(cell), CYTHON)
+    good, _ = run(middle, 400, drive(cell), CYTHON)
+    bad, _ = run(damage(middle), 400, drive(cell), CYTHON)
+    assert where in differences(good, bad)
+
+
+@pytest.mark.parametrize("cell", ["leaky_conductance", "leaky_adaptive_threshold", "traub_miles"])
+def test_control_refractoriness_that_is_lost_is_seen(cell):
+    """A leaky cell that forgot its last spike spikes too early; a Hodgkin-Huxley cell above threshold that forgot its crossing spikes again."""
+    circuit = build(cell)
+    _, recording = run(circuit, 400, drive(cell), CYTHON)
+    moment = int(recording["exc"].spikes.step[-1])
+    middle, _ = run(circuit, moment + 2, drive(cell), CYTHON)
+    assert not middle["exc"].cells["not_refractory"].all()
+    _, good = run(middle, 100, drive(cell), CYTHON)
+    _, bad = run(forget("exc", "lastspike", "not_refractory")(middle), 100, drive(cell), CYTHON)
+    assert spikes(good) != spikes(bad)
