@@ -15,6 +15,7 @@ from neurosim.describe import describe
 from neurosim.distributions import Exponential, LogNormal, Normal, Uniform
 from neurosim.errors import Interrupted, NonFiniteStateError, UnsupportedModelError
 from neurosim.events import Events
+from neurosim.export import to_brian2
 from neurosim.lifecycle.archive import load_history, save_history
 from neurosim.lifecycle.develop import develop
 from neurosim.lifecycle.history import History

@@ -81,7 +81,7 @@ def read_expected(row: Mapping[str, Any], cell: Any, where: str) -> Expected:
     compare_keys(row, (_COMMON[0] | set(protocol.required), _COMMON[1] | set(protocol.optional)), where)
     try:
         changes = {key: evaluate(str(text), cell.namespace()) for key, text in row.get("parameters", {}).items()}
-        names = cell.replace(**changes).namespace()
+        names = (cell.replace(**changes) if changes else cell).namespace()
     except TEXT_ERRORS as error:
         raise ValueError(f"{where}: parameters: {error}") from None
 

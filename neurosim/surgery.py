@@ -10,13 +10,10 @@ from neurosim.circuit import Circuit
 from neurosim.events import Events
 from neurosim.population import Population
 from neurosim.projection import Projection, check_values, new_synapses
-from neurosim.randomness import normal, stream_key, uniform
+from neurosim.randomness import generator, normal, stream_key, uniform
 from neurosim.settle import Settled, settle
 from neurosim.table import Table
 from neurosim.wiring import Side
-
-SHARE_KEY = stream_key(0, "division/share")
-JITTER_KEY = stream_key(0, "division/jitter")
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,7 @@ def _divide_synapses(projection: Projection, settled: Settled, rows, pre, post, 
                 f"{projection.unsplittable}; use .replace(newborn='copy') or .replace(newborn='wire')"
             )
         division = sources[place]
-        draw = uniform(SHARE_KEY, division["key"], projection.ids[rows[outgoing]])
+        draw = uniform(_key("share", projection), division["key"], projection.ids[rows[outgoing]])
         mothers = division["low"] + (division["high"] - division["low"]) * draw
         share = share.copy()
         share[outgoing], twin_share = twin_share * mothers, twin_share * (1 - mothers)
@@ -191,7 +188,7 @@ def _fresh_synapses(circuit: Circuit, projection: Projection, settled: Settled, 
     keys = [settled.divisions[name]["key"] for name in dict.fromkeys((projection.source, projection.target))]
     if projection.newborn != "wire" or not sum(map(len, keys)):
         return columns
-    rng = np.random.Generator(np.random.Philox(key=int(np.bitwise_xor.reduce(np.concatenate(keys)))))
+    rng = generator(int(np.bitwise_xor.reduce(np.concatenate(keys))), f"division/wire/{projection.name}")
     new = [np.isin(side.ids, settled.daughters[side.name]) for side in (source, target)]
     sides = [Side(len(side), side.cells["position"]) for side in (source, target)]
     pre, post = projection.recipe.wiring.newborn_pairs(*sides, source is target, *new, rng)
@@ -209,11 +206,16 @@ def _break_symmetry(projection: Projection, settled: Settled, values: Mapping[st
     rows, place = _among(values["post"], twins)
     division = divisions[place % len(divisions)]
     weight = weight.copy()
-    weight[rows] *= np.exp(division["jitter"] * normal(JITTER_KEY, division["key"], values["id"][rows]))
+    weight[rows] *= np.exp(division["jitter"] * normal(_key("jitter", projection), division["key"], values["id"][rows]))
     if projection.synapse.bounds:
         low, high = (projection.synapse.parameters[key].value for key in projection.synapse.bounds)
         weight[rows] = np.clip(weight[rows], low, high)
     return weight
+
+
+def _key(what: str, projection: Projection) -> int:
+    """Synapses of different projections may have the same id: each projection draws from streams of its own."""
+    return stream_key(0, f"division/{what}/{projection.name}")
 
 
 def _fly_on(flight: Table, before: Table, after: Table, change: TableEdit) -> Table:

@@ -74,12 +74,12 @@ def to_si(value: Any, unit: Any, what: str) -> Any:
     wanted = unit if isinstance(unit, Dimension) else get_dimensions(unit)
     try:
         value = Quantity(value) if isinstance(value, (list, tuple)) else value
-        plain = np.asarray(value)
+        numbers = np.asarray(value)
     except (TypeError, ValueError, DimensionMismatchError):
-        plain = np.asarray(None)
-    if plain.dtype.kind not in "iuf":
+        numbers = np.asarray(None)
+    if numbers.dtype.kind not in "iuf":
         raise ValueError(f"{what} is {value!r}, which is not a number; give {_example(wanted)}.")
-    numbers = plain.astype(np.float64)
+    numbers = numbers.astype(np.float64)
     found = get_dimensions(value)
     if found is not wanted:
         raise TypeError(

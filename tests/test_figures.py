@@ -301,8 +301,9 @@ def test_raster_says_what_was_recorded():
 
 
 def test_a_regular_cell_has_an_even_rate():
-    spikes = [(0, step) for step in range(0, 400, 5)]
-    heights, edges, _ = figures.raster(recording(exc=spiking([0], spikes))).axes[1].patches[0].get_data()
+    spikes = [(0, step) for step in range(500, 900, 5)]
+    data = Recording({"exc": spiking([0], spikes)}, 500, 900, DT)  # here 5 ms steps fall on both sides of the edges
+    heights, edges, _ = figures.raster(data).axes[1].patches[0].get_data()
     np.testing.assert_allclose(np.diff(edges), 5.0)
     np.testing.assert_allclose(heights, 200.0)
 
@@ -501,6 +502,7 @@ def test_figures_draw_into_given_axes():
     assert figures.census(life(), axes=list(axes[2])) is own
     extra = Figure().subplots()
     assert figures.receptive_fields(np.eye(4), axes=extra) is extra.figure
+    assert {text.get_fontsize() for panel in axes.flat for text in panel.get_xticklabels()} == {7.0}
     assert axes[0, 0].lines and axes[1, 0].lines and axes[2, 1].lines
 
 

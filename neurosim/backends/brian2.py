@@ -41,23 +41,25 @@ class Brian2:
         """
         target = choose_target(self.target)
         with settings(target), announced(target, _structure(circuit, inputs), _code_objects(circuit, inputs)):
-            made = declare(circuit, inputs, shared)
-            conductor = Conductor(made.clock, circuit.step, _agenda(circuit, inputs, made, shared), [_sampler(made, sample) for sample in samples])
-            network = _BoundaryNetwork(circuit, made)
+            network = BoundaryNetwork(circuit, inputs, shared, samples)
+            made = network.made
             watched = {name: group for name, group in made.groups.items() if not circuit.populations[name].model.source}
             watch = SpikeWatch(made.clock, circuit.step, watched, lambda step: advance(step) and network.stop())
-            network.add(*made.objects, conductor, watch)
+            network.add(watch)
             network.carry_on(steps)
-            after = _read_back(circuit, network, made, conductor.step)
-            return after, _recording(circuit, after, inputs, samples, conductor, watch)
+            after = _read_back(circuit, made, network.conductor.step)
+            return after, _recording(circuit, after, inputs, samples, network.conductor, watch)
 
 
-class _BoundaryNetwork(Network):
-    """A network that begins in the middle of a circuit's life, with spikes in flight."""
+class BoundaryNetwork(Network):
+    """A Brian2 network that begins in the middle of a circuit's life, with spikes in flight."""
 
-    def __init__(self, circuit: Circuit, made: Declared):
+    def __init__(self, circuit: Circuit, inputs: list[Bound], shared: Mapping, samples: list = ()):
         super().__init__(name="neurosim_network")
-        self.circuit, self.made = circuit, made
+        self.circuit, self.begun = circuit, False
+        self.made = made = declare(circuit, inputs, shared)
+        self.conductor = Conductor(made.clock, circuit.step, _agenda(circuit, inputs, made, shared), [_sampler(made, sample) for sample in samples])
+        self.add(*made.objects, self.conductor)
         self.t_ = circuit.time_si
 
     def carry_on(self, steps: int) -> None:
@@ -70,6 +72,9 @@ class _BoundaryNetwork(Network):
 
     def before_run(self, run_namespace):
         super().before_run(run_namespace)
+        if self.begun:
+            return
+        self.begun = True
         for name, synapses in self.made.synapses.items():
             projection = self.circuit.projections[name]
             if len(projection.flight):
@@ -142,7 +147,7 @@ def _sampler(made: Declared, sample) -> tuple[int, Callable[[], np.ndarray]]:
     return every, lambda: values[rows]
 
 
-def _read_back(circuit: Circuit, network: _BoundaryNetwork, made: Declared, step: int) -> Circuit:
+def _read_back(circuit: Circuit, made: Declared, step: int) -> Circuit:
     parts = {}
     for name, group in made.groups.items():
         population = circuit.populations[name]

@@ -76,23 +76,23 @@ def given_spikes(inputs: list[Bound]) -> tuple[np.ndarray, np.ndarray]:
 
 def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, float], made: Declared) -> None:
     model, size = population.model, len(population)
-    lines, columns, updates = [model.equations], {}, []
+    lines, columns, updates, keys = [model.equations], {}, [], {}
     currents = {name: [] for name, receptor in model.receptors.items() if receptor.kind == "current"}
     for number, bound in enumerate(bound for bound in inputs if bound.kind != "spikes"):
         receptor = model.receptors[bound.receptor]
         unit = unit_name(receptor.dimensions)
         whole = {key: _spread(values, bound.rows, size) for key, values in bound.values.items()}
+        # Names for the halves of the key: as numbers they would stand in the code, and each seed would compile anew.
+        keys[f"key_high_{number}"], keys[f"key_low_{number}"] = key_halves(bound.key)
         if bound.kind == "poisson":
-            high, low = key_halves(bound.key)
-            draw = f"philox_poisson({high!r}, {low!r}, family_{number}, t_in_timesteps, mean_{number}, silent_{number})"
+            draw = f"philox_poisson(key_high_{number}, key_low_{number}, family_{number}, t_in_timesteps, mean_{number}, silent_{number})"
             effect = re.sub(r"\bamount\b", f"(weight_{number}*{draw})", receptor.effect.replace("_post", ""))
             lines += [f"mean_{number} : 1 (constant)", f"silent_{number} : 1 (constant)", f"family_{number} : 1 (constant)", f"weight_{number} : {unit} (constant)"]
             columns |= {f"mean_{number}": whole["mean"], f"silent_{number}": np.exp(-whole["mean"]), f"weight_{number}": whole["weight"]}
             columns[f"family_{number}"] = _spread(bound.noise_ids, bound.rows, size)
             updates.append((effect, "synapses", f"poisson_{number}"))
         elif bound.kind == "noise":
-            high, low = key_halves(bound.key)
-            draw = f"philox_normal({high!r}, {low!r}, family_{number}, t_in_timesteps)"
+            draw = f"philox_normal(key_high_{number}, key_low_{number}, family_{number}, t_in_timesteps)"
             step = f"noise_{number} = mean_{number} + (noise_{number} - mean_{number})*decay_{number} + kick_{number}*{draw}"
             lines += [f"decay_{number} : 1 (constant)", f"family_{number} : 1 (constant)"]
             lines += [f"{key}_{number} : {unit} (constant)" for key in ("mean", "kick", "noise")]
@@ -113,7 +113,7 @@ def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, flo
     group = NeuronGroup(
         size, "\n".join(lines), method=model.method, threshold=spike.threshold, reset=spike.reset or None,
         refractory=spike.threshold if spike.rule == "crossing" else spike.refractory,
-        namespace={**parameters(model), "philox_normal": philox_normal, "philox_poisson": philox_poisson},
+        namespace={**parameters(model), **keys, "philox_normal": philox_normal, "philox_poisson": philox_poisson},
         name=population.name, clock=made.clock,
     )  # fmt: skip
     columns |= {name: population.cells[name] for name in (*model.variables, "lastspike", "not_refractory")}

@@ -93,7 +93,7 @@ def panels(ratios: Sequence[float], height: float, axes, what: str, sharey: Sequ
             first = next((chosen[other] for other in sharey if other < row and row in sharey), None)
             chosen.append(figure.add_subplot(grid[row], sharex=chosen[0] if chosen else None, sharey=first))
     for panel in chosen:
-        # Ticks made later, at draw time, would otherwise take their size from the user's global settings.
+        # Set here as well, because axes that a user gives were made in another style.
         panel.tick_params(labelsize=STYLE["xtick.labelsize"], width=0.6, length=2.5, pad=2.0)
         panel.spines[["top", "right"]].set_visible(False)
     if axes is None:

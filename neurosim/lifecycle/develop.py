@@ -19,13 +19,14 @@ from neurosim.simulate import checked, simulate
 from neurosim.surgery import carry_out, plan
 
 
-def develop(circuit: Circuit, life: Lifecycle, *, inputs: Sequence = (), record: Sequence = (), measure: Callable | None = None, backend=None, progress: bool = True) -> History:
+def develop(circuit: Circuit, life: Lifecycle, *, inputs: Sequence = (), record: Sequence = (), measure: Callable | None = None, backend=None, progress=True) -> History:
     """Let a circuit live through the phases of a life and return its history.
 
     Each epoch is simulated; then its rules read the same circuit and recording and propose events, which one surgery
     carries out. `inputs` act in the circuit's own time over the whole life. `record` asks for what the history keeps of
     every epoch: ns.Trace (descendants of the chosen included) and ns.Spikes. ``measure(circuit, recording)`` is called
-    before each boundary and returns a dict of numbers for the history. Ctrl-C ends the life after the last whole epoch
+    before each boundary and returns a dict of numbers for the history. `progress` is True for a bar, False for none, or
+    a function called with (epochs done, epochs in all). Ctrl-C ends the life after the last whole epoch
     and returns the history so far. Everything is checked before anything runs; errors are those of `simulate` and of the
     rules' own ``check(circuit)``. An error raised in the middle carries what was lived through as ``.history``.
     """
@@ -33,7 +34,7 @@ def develop(circuit: Circuit, life: Lifecycle, *, inputs: Sequence = (), record:
     _check(circuit, life, inputs, record, backend)
     history = History.begin(circuit, life.phases[0].name)
     wishes = list(record)
-    with tqdm(total=life.epochs, delay=2, disable=not progress, desc="develop", unit="epoch", leave=False) as bar:
+    with tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False) as bar:
         try:
             for phase, number in life:
                 bar.set_postfix_str(phase.name)
@@ -47,6 +48,8 @@ def develop(circuit: Circuit, life: Lifecycle, *, inputs: Sequence = (), record:
                 circuit = _pass_boundary(circuit, recording, phase, history)
                 history.circuits[phase.name] = circuit
                 bar.update()
+                if callable(progress):
+                    progress(len(history.boundaries), life.epochs)
         except Interrupted:
             history.interrupted = True
             print(f"interrupted: the life ends after {len(history.boundaries)} of {life.epochs} epochs", file=sys.stderr)

@@ -1,0 +1,147 @@
+"""Does a spiking network that is born small, divides, prunes and settles learn as well as one of fixed size?
+
+Rate-coded images of handwritten digits (scikit-learn's 1797 real 8 x 8 images) drive leaky cells with an adaptive
+threshold that inhibit one another; their input synapses learn by STDP with normalised incoming weights, without labels.
+The developing network begins with 10 cells. Proliferation: the busiest cells divide. Critical period: high plasticity.
+Pruning: idle cells die, weak synapses go and some grow again. Adulthood: low plasticity, little turnover. A network of
+fixed size sees the same number of images. At the end cells are labelled by their responses to the training images; the
+test images are used once.
+
+Expected finding: the developing network ends about as good as the fixed one, not better; both stay below k-means with as
+many centres and below logistic regression on the pixels. Without normalisation of weights, or with twins that divide
+without any difference between them, it fails.
+
+References: Diehl & Cook (2015), doi:10.3389/fncom.2015.00099 (STDP, adaptive threshold, inhibition, label vote);
+Song, Miller & Abbott (2000), doi:10.1038/78829 (STDP); Alpaydin & Kaynak (1998), doi:10.24432/C50P49 (digits).
+Runtime on 2 cores, after the first compile (about a minute): smoke seconds, small about a minute, full about 5 minutes.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+
+import neurosim as ns
+from neurosim import measures, study
+from neurosim.units import Hz, ms, mV, second
+
+IMAGE = 100 * ms  # presentation of one image
+SPIKES = 900  # input spikes of one image
+FROZEN = {"input_to_exc.learning": 0.0, "exc.learning": 0.0}
+MARGIN = 0.02  # of accuracy, within which two networks count as equally good
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hold what a scale of the study fixes: cells at first and at last, images an epoch, seeds, and the target."""
+
+    first: int = 10
+    last: int = 100
+    images: int = 1297
+    seeds: int = 3
+    controls: bool = True
+    target: str = "auto"
+
+
+PLANS = {
+    "full": Plan(),
+    "small": Plan(first=25, last=50, images=500, seeds=1, controls=False),
+    "smoke": Plan(first=3, last=6, images=4, seeds=1, controls=False, target="numpy"),
+}
+
+
+def digits(plan: Plan) -> dict:
+    """Split the images: 500 to test, 197 to validate, 1100 to train; the same for every seed."""
+    images, labels = load_digits(return_X_y=True)
+    rest, test, rest_y, test_y = train_test_split(images, labels, test_size=500, train_size=1297, stratify=labels, random_state=0)
+    train, valid, train_y, valid_y = train_test_split(rest, rest_y, test_size=197, stratify=rest_y, random_state=0)
+    some = slice(None) if plan.target == "auto" else slice(60)
+    return {"train": (train[some], train_y[some]), "valid": (valid[some][:40], valid_y[some][:40]) if plan.target != "auto" else (valid, valid_y), "test": (test[some], test_y[some])}
+
+
+def shown(images: np.ndarray, start=0 * second) -> ns.Presentations:
+    """Present images, each with the same number of spikes in all."""
+    return ns.Presentations("input", SPIKES * images / images.sum(axis=1, keepdims=True) / IMAGE, IMAGE, start)
+
+
+def newborn(cells: int, seed: int, normalise: str | None) -> ns.Circuit:
+    """Make a circuit of 64 inputs and so many learning cells."""
+    pixels = ns.create("input", "spike_source", 64)
+    exc = ns.create("exc", "leaky_adaptive_threshold", cells)
+    learning = ns.load_synapse("stdp_pair").replace(
+        A_plus=0.0015, A_minus=0.0, tau_plus=30 * ms, w_max=1 * mV, w_total=1 * mV, normalise=normalise, on_presentation="x = 0\ny = 0"
+    )
+    weights = ns.Uniform(0.006 * mV, 0.026 * mV)
+    inputs = ns.connect(pixels, exc, learning, ns.AllToAll(), receptor="v", weight=weights, seed=seed)
+    lateral = ns.connect(exc, exc, "static", ns.AllToAll(), receptor="direct_inhibition", weight=100 * mV)
+    return ns.Circuit([pixels, exc], [inputs, lateral.replace(name="lateral", newborn="wire")], seed=seed)
+
+
+def life(kind: str, plan: Plan) -> ns.Lifecycle:
+    """Describe the life of a network: eight epochs, in four phases if it develops."""
+    epoch = plan.images * IMAGE
+
+    def learning(*factors):
+        return {"input_to_exc.learning": factors, "exc.learning": factors}
+
+    if kind == "fixed":
+        return ns.Lifecycle(epoch, [ns.Phase("fixed", 8, modulate=learning(*0.06 ** (np.arange(8) / 7)))])
+    divide = ns.Division("exc", ns.Busiest(), until=plan.last, jitter=0.0 if kind == "identical twins" else 0.05)
+    idle = ns.Apoptosis("exc", ns.RateBelow(0.25))
+    rewire = ns.Rewiring("input_to_exc", prune=ns.WeightBelow(0.02), regrow=0.02 / epoch, weight=0.03)
+    return ns.Lifecycle(
+        epoch,
+        [
+            ns.Phase("proliferation", 4, [divide], learning(1, 1, 1, 1)),
+            ns.Phase("critical period", 1, [], learning(0.7)),
+            ns.Phase("pruning", 2, [idle, rewire, divide], learning(0.49, 0.34)),
+            ns.Phase("adulthood", 1, [], learning(0.24)),
+        ],
+    )
+
+
+def responses(circuit: ns.Circuit, images: np.ndarray, backend) -> np.ndarray:
+    """Count the spikes of each cell to each image while nothing learns."""
+    images_shown = shown(images, circuit.time)
+    _, recording = ns.simulate(circuit, len(images) * IMAGE, inputs=[images_shown], modulate=FROZEN, backend=backend, progress=False)
+    return measures.responses(recording, "exc", images_shown)
+
+
+def live(kind: str, seed: int, plan: Plan, folder: Path | None, progress) -> dict:
+    """Live one life and return its accuracies; `folder` is where its history is kept."""
+    backend, data = ns.Brian2(dt=1 * ms, target=plan.target), digits(plan)
+    train, train_y = data["train"]
+    rng = np.random.default_rng(seed)
+    order = np.concatenate([rng.permutation(len(train)) for _ in range(8 * plan.images // len(train) + 1)])[: 8 * plan.images]
+    circuit = newborn(plan.last if kind == "fixed" else plan.first, seed, None if kind == "no normalisation" else "incoming")
+
+    def accuracy(circuit, recording=None, part="valid"):
+        labels = measures.assign_labels(responses(circuit, train[:300], backend), train_y[:300])
+        return {"validation accuracy": float((measures.vote(responses(circuit, data[part][0], backend), labels) == data[part][1]).mean())}
+
+    traced = circuit["input_to_exc"].synapses["post"] == 0
+    chosen = circuit["input_to_exc"].ids[traced][[20, 28, 35]]
+    history = ns.develop(
+        circuit, life(kind, plan), inputs=[shown(train[order])], backend=backend, measure=accuracy if folder else None, progress=progress,
+        record=[ns.Trace("input_to_exc", "weight", synapses=chosen, every=plan.images * IMAGE / 100)],
+    )  # fmt: skip
+    if folder:
+        ns.save_history(history, folder)
+    adult = history.circuit
+    known, asked = responses(adult, train, backend), responses(adult, data["test"][0], backend)
+    votes = measures.vote(asked, measures.assign_labels(known, train_y))
+    readout = LogisticRegression(max_iter=5000).fit(np.sqrt(known), train_y)
+    test_y = data["test"][1]
+    return {
+        "label vote": float((votes == test_y).mean()), "linear readout": float(readout.score(np.sqrt(asked), test_y)),
+        "silent images": float((asked.sum(axis=1) == 0).mean()), "silent cells": float((known.sum(axis=0) == 0).mean()), "cells": len(adult["exc"]),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit("draft")
