@@ -95,6 +95,15 @@ class Circuit:
         """Return the circuit with other state of one population or projection: ``circuit.set("exc", v=-60*mV)``."""
         return self.updated({name: self[name].set(**state)})
 
+    def weight_matrix(self, name: str) -> Quantity:
+        """Return what a projection delivers from each cell to each: share * weight, summed over synapses, shape (pre, post)."""
+        projection = self.projections[name]
+        source, target = self.populations[projection.source], self.populations[projection.target]
+        matrix = np.zeros((len(source), len(target)))
+        synapses = projection.synapses
+        np.add.at(matrix, (source.rows(synapses["pre"]), target.rows(synapses["post"])), synapses["share"] * synapses["weight"])
+        return quantity(matrix, projection.receptor.dimensions)
+
     def updated(self, parts: Mapping[str, Population | Projection], **fields) -> "Circuit":
         """Return the circuit with the given populations and projections in the place of those of the same name."""
         populations = [parts.get(name, old) for name, old in self.populations.items()]

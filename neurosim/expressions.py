@@ -29,6 +29,7 @@ def _plain(function: Callable) -> Callable:
     """Let a function of dimensionless numbers take quantities too, and refuse those that have a unit."""
 
     def apply(value):
+        """Call the function with the bare number."""
         if get_dimensions(value) is not DIMENSIONLESS:
             raise DimensionMismatchError(f"{function.__name__} needs a number without a unit", get_dimensions(value))
         return function(np.asarray(value)) if isinstance(value, Quantity) else function(value)

@@ -135,6 +135,7 @@ def delivers_linearly(model: Any) -> bool:
     texts = {name: line.expression for name, line in model.lines.items() if line.kind == "subexpression"}
 
     def delivered(weight: float, state: float) -> float:
+        """Sum what one presynaptic spike delivers, all state variables being equal to `state`."""
         names = Names({**given, **dict.fromkeys(model.variables, state), "weight": weight}, texts)
         amount = 0.0
         for line in statements(model.on_pre):

@@ -17,7 +17,7 @@ from brian2.parsing.expressions import is_boolean_expression, parse_expression_d
 
 from neurosim.errors import near
 from neurosim.expressions import CONSTANTS, FUNCTIONS, Statement, names_in, statements
-from neurosim.units import DIMENSIONLESS, UNITS, Dimension, DimensionMismatchError, get_dimensions, unit_name
+from neurosim.units import UNITS, Dimension, DimensionMismatchError, get_dimensions, unit_name
 
 # columns of the cell and synapse tables, and names with a meaning of their own in equations
 RESERVED = frozenset(

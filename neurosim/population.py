@@ -130,5 +130,5 @@ def _ready(model: CellModel, columns, size) -> np.ndarray:
     if model.spike.rule != "crossing":
         return np.ones(size, dtype=bool)
     names = {key: quantity(columns[key], unit) for key, unit in model.variables.items()}
-    above = evaluate(model.spike.threshold, {**model.namespace(), **names})
+    above = evaluate(model.spike.threshold, model.names(names))
     return ~np.broadcast_to(np.asarray(above, dtype=bool), size)

@@ -86,6 +86,7 @@ def read_expected(row: Mapping[str, Any], cell: Any, where: str) -> Expected:
         raise ValueError(f"{where}: parameters: {error}") from None
 
     def number(key: str, dimensions: Dimension, text: Any) -> Any:
+        """Evaluate one key of the row and check its dimensions."""
         try:
             value = evaluate(str(text), names)
         except TEXT_ERRORS as error:

@@ -38,7 +38,7 @@ MARGIN = 0.02  # of accuracy, within which two networks count as equally good
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold what a scale of the study fixes: cells at first and at last, images an epoch, seeds, and the target."""
+    """Hold what a scale of the study fixes: cells at first and at last, images an epoch and of each part, seeds, target."""
 
     first: int = 10
     last: int = 100
@@ -46,12 +46,13 @@ class Plan:
     seeds: int = 3
     controls: bool = True
     target: str = "auto"
+    most: int | None = None
 
 
 PLANS = {
     "full": Plan(),
     "small": Plan(first=25, last=50, images=500, seeds=1, controls=False),
-    "smoke": Plan(first=3, last=6, images=4, seeds=1, controls=False, target="numpy"),
+    "smoke": Plan(first=3, last=6, images=2, seeds=1, controls=False, target="numpy", most=12),
 }
 
 
@@ -60,8 +61,8 @@ def digits(plan: Plan) -> dict:
     images, labels = load_digits(return_X_y=True)
     rest, test, rest_y, test_y = train_test_split(images, labels, test_size=500, train_size=1297, stratify=labels, random_state=0)
     train, valid, train_y, valid_y = train_test_split(rest, rest_y, test_size=197, stratify=rest_y, random_state=0)
-    some = slice(None) if plan.target == "auto" else slice(60)
-    return {"train": (train[some], train_y[some]), "valid": (valid[some][:40], valid_y[some][:40]) if plan.target != "auto" else (valid, valid_y), "test": (test[some], test_y[some])}
+    parts = {"train": (train, train_y), "valid": (valid, valid_y), "test": (test, test_y)}
+    return {name: (x[: plan.most], y[: plan.most]) for name, (x, y) in parts.items()}
 
 
 def shown(images: np.ndarray, start=0 * second) -> ns.Presentations:
@@ -143,5 +144,71 @@ def live(kind: str, seed: int, plan: Plan, folder: Path | None, progress) -> dic
     }  # fmt: skip
 
 
+def draw(history: ns.History, plan: Plan, out: Path) -> None:
+    """Draw the figures of one developing life, each with its data."""
+    backend, (images, _) = ns.Brian2(dt=1 * ms, target=plan.target), digits(plan)["valid"]
+    adult = history.circuit
+    few = shown(images[:10], adult.time)
+    record = [ns.Trace("exc", "v", cells=3), ns.Trace("exc", "theta", cells=3)]
+    _, seen = ns.simulate(adult, 10 * IMAGE, inputs=[few], record=record, backend=backend, progress=False)
+    trace = seen["exc"].trace("v")
+    columns = {"time (ms)": trace.t / ms} | {f"v of cell {cell} (mV)": v / mV for cell, v in zip(trace.ids, trace.values, strict=True)}
+    columns |= {f"theta of cell {cell} (mV)": v / mV for cell, v in zip(trace.ids, seen["exc"].theta, strict=True)}
+    threshold = adult["exc"].model.namespace()["V_th"]
+    ns.figures.save(ns.figures.membrane(seen, "exc", threshold=threshold), out, "membrane", columns)
+    spikes = [(name, seen[name].spikes) for name in ("input", "exc")]
+    columns = {"population": np.repeat([name for name, _ in spikes], [len(s) for _, s in spikes])}
+    columns |= {"cell": np.concatenate([s.id for _, s in spikes]), "time (ms)": np.concatenate([s.t / ms for _, s in spikes])}
+    ns.figures.save(ns.figures.raster(seen), out, "raster", columns)
+    weights = history.recording["input_to_exc"].trace("weight")
+    columns = {"time (s)": weights.t / second} | {f"weight of synapse {n} (mV)": w / mV for n, w in zip(weights.ids, weights.values, strict=True)}
+    ns.figures.save(ns.figures.weights(history.recording, "input_to_exc"), out, "weights", columns)
+    fields = {phase: np.asarray(circuit.weight_matrix("input_to_exc") / mV).T[:20] * mV for phase, circuit in history.circuits.items()}
+    columns = {f"{phase}, cell {n} (mV)": np.asarray(field / mV) for phase, block in fields.items() for n, field in enumerate(block)}
+    ns.figures.save(ns.figures.receptive_fields(fields), out, "receptive_fields", columns)
+    cells, synapses = history.series("exc"), history.series("input_to_exc")
+    columns = {"epoch": cells["epoch"], "cells": cells["size"], "births": cells["births"], "deaths": cells["deaths"], "synapses": synapses["size"]}
+    columns |= {name: np.append(np.nan, values) for name, values in history.measures.items()}
+    ns.figures.save(ns.figures.census(history, "validation accuracy"), out, "census", columns)
+
+
+def tabulate(history: ns.History) -> str:
+    """Tabulate a life: phase, epochs, cells, synapses, births, deaths, accuracy."""
+    lines = [f"{'phase':<16}{'epochs':>7}{'cells':>7}{'synapses':>10}{'births':>8}{'deaths':>8}{'accuracy':>10}"]
+    for phase, first, last in history.phases:
+        cells, synapses = (part[(part["epoch"] >= first) & (part["epoch"] <= last)] for part in map(history.series, ("exc", "input_to_exc")))
+        accuracy = history.measures["validation accuracy"][last - 1]
+        lines.append(f"{phase:<16}{len(cells):>7}{cells['size'][-1]:>7}{synapses['size'][-1]:>10}{cells['births'].sum():>8}{cells['deaths'].sum():>8}{accuracy:>10.3f}")
+    return "\n".join(lines)
+
+
+def main(argv=None) -> dict:
+    """Run the study: lives of all kinds and seeds, baselines, figures, tables."""
+    options = study.arguments(__doc__, argv)
+    plan = PLANS[options.scale]
+    out = study.new_folder(options.out, "growing_up")
+    responses(newborn(2, 0, "incoming"), digits(plan)["train"][0][:1], ns.Brian2(dt=1 * ms, target=plan.target))  # compiles, once
+    seeds = range(options.seed, options.seed + plan.seeds)
+    kinds = ["developing", "fixed"] + ["no normalisation", "identical twins"] * plan.controls
+    cases = {f"{kind} {seed}": (kind, seed, plan) for kind in kinds for seed in (seeds if kind in kinds[:2] else seeds[:1])}
+    first = f"developing {options.seed}"
+    results = study.each(live, {name: (*case, out / "life" if name == first else None) for name, case in cases.items()})
+    (train, train_y), (test, test_y) = (digits(plan)[part] for part in ("train", "test"))
+    centres = KMeans(min(plan.last, len(train)), n_init=3, random_state=0).fit(train)
+    votes = np.array([np.bincount(train_y[centres.labels_ == k], minlength=10).argmax() for k in range(centres.n_clusters)])
+    results["k-means"] = {"label vote": float((votes[centres.predict(test)] == test_y).mean())}
+    results["logistic regression"] = {"linear readout": float(LogisticRegression(max_iter=5000).fit(train / 16, train_y).score(test / 16, test_y))}
+    history = ns.load_history(out / "life")
+    draw(history, plan, out)
+    study.write_json(out / "results.json", results)
+    print(f"\n{'accuracy on the test images':<30}{'label vote':>12}{'linear readout':>16}{'silent images':>15}")
+    for name, result in results.items():
+        print(f"{name:<30}" + "".join(f"{result.get(key, np.nan):>{width}.3f}".replace("nan", "  -") for key, width in (("label vote", 12), ("linear readout", 16), ("silent images", 15))))
+    pair = [[results[f"{kind} {seed}"]["label vote"] for seed in seeds] for kind in ("developing", "fixed")]
+    print(f"\ndeveloping minus fixed, label vote, {len(seeds)} seed{'s' * (len(seeds) > 1)}: {measures.paired_comparison(*pair, MARGIN)}")
+    print(f"figures, data and history: {out}\n\n{tabulate(history)}")
+    return results
+
+
 if __name__ == "__main__":
-    sys.exit("draft")
+    main(sys.argv[1:])

@@ -60,8 +60,8 @@ def settings(target: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         ours |= {"codegen.cpp.extra_compile_args_gcc": FLAGS, "codegen.runtime.cython.cache_dir": str(folder)}
     before = {name: prefs[name] for name in ours}
-    # Brian2 warns at every rebuild that clipped effects may depend on the order of synapses; models are checked at load.
-    generators = logging.getLogger("brian2.codegen.generators.base")
+    # Brian2 says at every rebuild that clipped effects may depend on the order of synapses; models are checked at load.
+    generators = logging.getLogger("brian2.codegen.generators")
     level = generators.level
     try:
         generators.setLevel(logging.ERROR)

@@ -113,7 +113,7 @@ def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, flo
     group = NeuronGroup(
         size, "\n".join(lines), method=model.method, threshold=spike.threshold, reset=spike.reset or None,
         refractory=spike.threshold if spike.rule == "crossing" else spike.refractory,
-        namespace={**parameters(model), **keys, "philox_normal": philox_normal, "philox_poisson": philox_poisson},
+        namespace={**model.namespace(), **keys, "philox_normal": philox_normal, "philox_poisson": philox_poisson},
         name=population.name, clock=made.clock,
     )  # fmt: skip
     columns |= {name: population.cells[name] for name in (*model.variables, "lastspike", "not_refractory")}
@@ -140,8 +140,8 @@ def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, flo
     model, receptor = projection.synapse, projection.receptor
     target = circuit.populations[projection.target]
     own = (*model.variables, *model.shared, *model.parameters, "weight", "share")
-    namespace = {synaptic(name): value for name, value in parameters(model, receptor.dimensions).items()}
-    namespace |= {f"target_{name}": value for name, value in parameters(target.model).items()}
+    namespace = {synaptic(name): value for name, value in model.namespace(receptor.dimensions).items()}
+    namespace |= {f"target_{name}": value for name, value in target.model.namespace().items()}
     effect = _renamed(receptor.effect, target.model.parameters, lambda name: f"target_{name}")
     lines = [model.equations, f"weight : {unit_name(receptor.dimensions)}", "share : 1 (constant)", *(f"{name} : 1 (shared)" for name in model.shared)]
     blocks = [_delivering(_renamed(block, own, synaptic), effect) for block in (model.on_pre, model.on_post)]
@@ -175,12 +175,6 @@ def _renamed(text: str, names, new) -> str:
         return text
     text = re.sub(rf"\bd({known})/dt\b", lambda found: f"d{new(found[1])}/dt", text)
     return re.sub(rf"\b({known})\b", lambda found: new(found[1]), text)
-
-
-def parameters(model, weight=None) -> dict:
-    """The parameters of a model as quantities; those that stand for weights have the dimensions `weight`."""
-    known = ((name, parameter) for name, parameter in model.parameters.items() if parameter.value is not None)
-    return {name: quantity(parameter.value, weight if parameter.dimensions is None else parameter.dimensions) for name, parameter in known}
 
 
 def _delivering(block: str, effect: str) -> str:

@@ -1,0 +1,218 @@
+"""A division of connected spiking cells changes nobody else: same spikes, same weights, v within 1e-9 mV over 200 ms."""
+
+import numpy as np
+import pytest
+from circuits import CELLS, CYTHON, EMPTY_FLIGHT, HH, NUMPY, build, drive, in_flight, run, spikes, tampered
+
+import neurosim as ns
+from neurosim.units import nS
+
+on_all_cells = pytest.mark.parametrize("cell", CELLS)
+PICOVOLT = 1e-12  # 1e-9 mV
+V = [ns.Trace("exc", "v")]
+
+
+def divide(circuit, mothers, share=(0.25, 0.75), jitter=0.0):
+    return ns.apply(circuit, ns.Events.divide("exc", mothers, rng=np.random.default_rng(5), share=share, jitter=jitter))
+
+
+def moment(cell, inputs, backend, size=20, steps=500, **others):
+    """Run a circuit to a moment in the middle of a spike, and return it, the cell that spikes and others to divide with it.
+
+    A leaky cell is then refractory; of a Hodgkin-Huxley cell v is above threshold and rising.
+    """
+    circuit = build(cell, size=size, **others)
+    _, recording = run(circuit, steps, inputs, backend, record=V)
+    step, mother = max(spike for spike in spikes(recording) if spike[0] < steps - 30)
+    middle, _ = run(circuit, step + 2, inputs, backend)
+    own = middle["exc"].cells
+    assert not own["not_refractory"][mother]
+    assert cell not in HH or own["v"][mother] > -20e-3
+    neighbours = np.setdiff1d(middle["plastic"].synapses["post"][middle["plastic"].synapses["pre"] == mother], [mother])
+    return middle, [int(mother), *neighbours[:3].tolist()]
+
+
+def deviation(without, recording, cells):
+    """The largest difference of v of some cells between two recordings, in volt."""
+    one, other = without["exc"].trace("v"), recording["exc"].trace("v")
+    return np.abs(one.si[np.searchsorted(one.ids, cells)] - other.si[np.searchsorted(other.ids, cells)]).max()
+
+
+def check_invisible(cell, middle, mothers, inputs, steps, backend, divided=None):
+    """Run with and without the division and compare all cells but the daughters, who do as their mothers do."""
+    divided = divided or divide(middle, mothers)
+    after, without = run(middle, steps, inputs, backend, record=V)
+    grown, recording = run(divided, steps, inputs, backend, record=V)
+    daughters = divided["exc"].ids[len(middle["exc"]) :]
+    expected = spikes(without)
+    assert len(expected) > 30 and all(any(mother == spiking for _, spiking in expected) for mother in mothers[:1])
+    assert spikes(recording, but=daughters) == expected
+    assert deviation(without, recording, middle["exc"].ids) <= PICOVOLT
+    for mother, daughter in zip(mothers, daughters, strict=True):
+        assert {step for step, who in spikes(recording) if who == daughter} == {step for step, who in expected if who == mother}
+        v = recording["exc"].trace("v").si
+        assert np.abs(v[mother] - v[daughter]).max() <= PICOVOLT
+    old, new = after["plastic"].synapses, grown["plastic"].synapses
+    same = grown["plastic"].rows(old["id"])
+    assert (middle["plastic"].synapses["weight"] != old["weight"]).mean() > 0.5
+    np.testing.assert_allclose(new["weight"][same], old["weight"], rtol=1e-12)
+    copies = np.flatnonzero(~np.isin(new["id"], old["id"]))
+    np.testing.assert_allclose(new["weight"][copies], new["weight"][grown["plastic"].rows(new["parent"][copies])], rtol=1e-12)
+
+
+@on_all_cells
+def test_in_the_middle_of_a_spike(cell):
+    inputs = drive(cell, shared=True)
+    middle, mothers = moment(cell, inputs, CYTHON)
+    assert in_flight(middle) > 5
+    check_invisible(cell, middle, mothers[:1], inputs, 2000, CYTHON)
+
+
+@on_all_cells
+def test_of_connected_cells_at_once(cell):
+    inputs = drive(cell, shared=True)
+    middle, mothers = moment(cell, inputs, CYTHON)
+    assert len(mothers) > 2
+    check_invisible(cell, middle, mothers, inputs, 2000, CYTHON)
+
+
+@on_all_cells
+def test_of_every_cell_at_once(cell):
+    inputs = drive(cell, shared=True)
+    middle, _ = moment(cell, inputs, CYTHON)
+    check_invisible(cell, middle, middle["exc"].ids.tolist(), inputs, 2000, CYTHON)
+
+
+@pytest.mark.parametrize("cell", ["leaky_conductance", "traub_miles"])
+def test_on_numpy(cell):
+    inputs = drive(cell, shared=True)
+    middle, mothers = moment(cell, inputs, NUMPY, steps=300)
+    check_invisible(cell, middle, mothers, inputs, 400, NUMPY)
+
+
+@on_all_cells
+def test_with_thousands_of_spikes_in_flight(cell):
+    inputs = drive(cell, shared=True)
+    middle, mothers = moment(cell, inputs, CYTHON, size=80, chance=1.0, strength=0.1)
+    while in_flight(middle) < 1000:
+        middle, _ = run(middle, 10, inputs, CYTHON)
+    check_invisible(cell, middle, mothers, inputs, 1000, CYTHON)
+
+
+def test_of_daughters_and_granddaughters():
+    inputs = drive("leaky_conductance", shared=True)
+    middle, mothers = moment("leaky_conductance", inputs, CYTHON)
+    once = divide(middle, mothers)
+    twice = divide(once, once["exc"].ids[-4:])
+    assert twice["exc"].cells["parent"][-4:].tolist() == once["exc"].ids[-4:].tolist()
+    check_invisible("leaky_conductance", middle, [*mothers, *mothers], inputs, 1000, CYTHON, divided=twice)
+
+
+def without_flight(divided, first):
+    """Take from the copies what they inherited in flight."""
+    flight = divided["plastic"].flight
+    kept = {key: values[flight["synapse"] < first] for key, values in flight.items()}
+    return tampered(divided, "plastic", flight=ns.table.Table(kept))
+
+
+def share_of_the_twins(divided, factor):
+    share = divided["plastic"].synapses["share"]
+    return tampered(divided, "plastic", share=np.where(share < 1, factor * share, share))
+
+
+WRONG = {
+    "copied, not split": lambda middle, mothers: divide(middle.updated({"plastic": middle["plastic"].replace(newborn="copy")}), mothers),
+    "wrong shares": lambda middle, mothers: share_of_the_twins(divide(middle, mothers), 0.9),
+    "nothing in flight": lambda middle, mothers: without_flight(divide(middle, mothers), middle["plastic"].next_id),
+    "flight lost": lambda middle, mothers: tampered(divide(middle, mothers), "plastic", flight=EMPTY_FLIGHT),
+    "daughter at rest": lambda middle, mothers: _at_rest(divide(middle, mothers), len(mothers)),
+    "jitter": lambda middle, mothers: divide(middle, mothers, jitter=0.2),
+}
+
+
+def _at_rest(divided, count):
+    v = divided["exc"].cells["v"].copy()
+    v[-count:] = -64e-3
+    return tampered(divided, "exc", v=v)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@on_all_cells
+def test_control_a_wrong_division_is_seen(cell, wrong):
+    inputs = drive(cell, shared=True)
+    middle, _ = moment(cell, inputs, CYTHON)
+    mothers = middle["exc"].ids.tolist()
+    divided = WRONG[wrong](middle, mothers)
+    with pytest.raises(AssertionError):
+        check_invisible(cell, middle, mothers, inputs, 2000, CYTHON, divided=divided)
+
+
+@on_all_cells
+def test_control_own_noise_is_seen(cell):
+    inputs = drive(cell)
+    middle, mothers = moment(cell, inputs, CYTHON)
+    with pytest.raises(AssertionError):
+        check_invisible(cell, middle, mothers, inputs, 2000, CYTHON)
+
+
+@pytest.mark.parametrize("cell", ["leaky_conductance", "hodgkin_huxley"])
+def test_twins_with_equal_inputs_separate_by_jitter_only(cell):
+    inputs = drive(cell, shared=True)
+    middle, mothers = moment(cell, inputs, CYTHON)
+    mother, daughter = mothers[0], len(middle["exc"])
+    for share in (0.5, (0.1, 0.9)):
+        _, recording = run(divide(middle, mothers[:1], share=share), 3000, inputs, CYTHON, record=V)
+        v = recording["exc"].trace("v").si
+        assert v[mother].tobytes() == v[daughter].tobytes()
+    _, recording = run(divide(middle, mothers[:1], jitter=0.2), 3000, inputs, CYTHON, record=V)
+    v = recording["exc"].trace("v").si
+    assert np.abs(v[mother] - v[daughter]).max() > 1e-4
+
+
+def test_own_noise_keeps_the_mean_but_not_the_variance_of_what_a_pair_delivers():
+    """300 pairs with shares of one half, no coupling; spikes weighted by share, in windows of 50 ms. Independent twins have half the variance."""
+    cell, size = "leaky_conductance", 300
+    delivered = {}
+    for shared in (True, False):
+        inputs = drive(cell, shared=shared)
+        circuit, _ = run(build(cell, size=size, chance=0.005, strength=1e-6), 1000, inputs, CYTHON)
+        circuit = divide(circuit, circuit["exc"].ids, share=0.5)
+        circuit, _ = run(circuit, 500, inputs, CYTHON)  # twins part
+        _, recording = run(circuit, 10000, inputs, CYTHON)
+        train = recording["exc"].spikes
+        counts = np.zeros((size, 20))
+        np.add.at(counts, (train.id % size, (train.step - circuit.step) // 500), 0.5)
+        delivered[shared] = counts
+    together, apart = delivered[True], delivered[False]
+    assert apart.mean() == pytest.approx(together.mean(), rel=0.03)
+    ratio = apart.var(axis=1, ddof=1).mean() / together.var(axis=1, ddof=1).mean()
+    assert 0.4 < ratio < 0.6
+
+
+def saturating(folder):
+    """A synapse that delivers no more than 1 nS, whatever its weight."""
+    path = folder / "saturating.toml"
+    path.write_text('''
+name = "saturating"
+summary = "Delivers its weight up to a limit."
+references = []
+on_pre = "deliver(clip(weight, 0*siemens, limit))"
+
+[parameters]
+limit = { value = "1*nS", meaning = "largest delivery", source = "chosen for a test" }
+''')
+    return ns.load_synapse(str(path))
+
+
+def test_split_raises_where_effects_do_not_add_up(tmp_path):
+    clipped = build("leaky_adaptive_threshold", inhibition="direct_inhibition")
+    with pytest.raises(ValueError, match="cannot split projection 'fixed'.*direct_inhibition.*not additive"):
+        divide(clipped, [0])
+    exc = ns.create("exc", "leaky_conductance", 4)
+    limited = ns.connect(exc, exc, saturating(tmp_path), ns.AllToAll(), receptor="g_exc", weight=2 * nS)
+    with pytest.raises(ValueError, match="'exc_to_exc'.*'saturating' does not deliver in proportion to the weight"):
+        divide(ns.Circuit([exc], [limited]), [0])
+    for newborn in ("copy", "wire"):
+        assert len(divide(ns.Circuit([exc], [limited.replace(newborn=newborn)]), [0])["exc"]) == 5
+        other = clipped["fixed"].replace(newborn="copy")
+        assert len(divide(clipped.updated({"fixed": other}), [0])["exc"]) == 21
