@@ -169,7 +169,7 @@ def draw(history: ns.History, plan: Plan, out: Path) -> None:
     cells, synapses = history.series("exc"), history.series("input_to_exc")
     columns = {"epoch": cells["epoch"], "cells": cells["size"], "births": cells["births"], "deaths": cells["deaths"], "synapses": synapses["size"]}
     columns |= {name: np.append(np.nan, values) for name, values in history.measures.items()}
-    ns.figures.save(ns.figures.census(history, "validation accuracy"), out, "census", columns)
+    ns.figures.save(ns.figures.census(history, "validation accuracy", names=["exc", "input_to_exc"]), out, "census", columns)
 
 
 def tabulate(history: ns.History) -> str:

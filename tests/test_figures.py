@@ -420,6 +420,13 @@ def test_a_measure_that_is_taken_now_and_then_is_one_line():
     assert list(line(figures.census(history, "accuracy").axes[1], "accuracy").get_xdata()) == list(range(1, 33, 2))
 
 
+def test_the_census_draws_only_what_is_named():
+    figure = figures.census(life(), names=[next(iter(life().circuit.populations))])
+    assert len(figure.axes) == 1 and figure.axes[0].get_ylabel() == "cells"
+    with pytest.raises(ValueError, match="'nobody' is not in this history; name populations or projections"):
+        figures.census(life(), names=["nobody"])
+
+
 def test_census_complains():
     with pytest.raises(ValueError, match=r"measure 'acuracy' is not in this history; .* Did you mean 'accuracy'"):
         figures.census(life(), "acuracy")

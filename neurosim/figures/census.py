@@ -16,17 +16,23 @@ DOTTED = 40  # epochs up to which each has a dot
 
 
 @paper()
-def census(history, measure: str | None = None, axes=None) -> Figure:
+def census(history, measure: str | None = None, names=None, axes=None) -> Figure:
     """Draw the number of cells and of synapses in each epoch, births and deaths as bars, phases shaded and named.
 
     history: History (census, phases, circuit, measures). measure: a name in history.measures, drawn in a panel below.
-    axes: one for cells, one for synapses if the circuit has projections, one for the measure.
-    Returns the figure. ValueError where the measure is unknown or its length fits no epochs.
+    names: populations and projections to draw, None for all. axes: one for cells, one for synapses if there are projections
+    to draw, one for the measure.
+    Returns the figure. ValueError where a name or the measure is unknown or its length fits no epochs.
     """
     table, phases = history.census, history.phases
     epochs = np.unique(table["epoch"])
     kinds = {"cells": list(history.circuit.populations), "synapses": list(history.circuit.projections)}
-    kinds = {kind: names for kind, names in kinds.items() if names}
+    kinds = {kind: [name for name in known if names is None or name in names] for kind, known in kinds.items()}
+    for name in names or ():
+        if not any(name in chosen for chosen in kinds.values()):
+            known = [*history.circuit.populations, *history.circuit.projections]
+            raise ValueError(f"{name!r} is not in this history; name populations or projections.{near(name, known)}")
+    kinds = {kind: chosen for kind, chosen in kinds.items() if chosen}
     curve = None if measure is None else _measured(history, measure, epochs)
     titles = [*kinds, *([] if curve is None else [measure])]
     figure, drawn = panels([1.0] * len(titles), 0.62 + 0.98 * len(titles), axes, ", ".join(titles))

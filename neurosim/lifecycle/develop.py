@@ -39,8 +39,7 @@ def develop(circuit: Circuit, life: Lifecycle, *, inputs: Sequence = (), record:
             for phase, number in life:
                 bar.set_postfix_str(phase.name)
                 wishes = [_follow(circuit, wish) for wish in wishes]
-                here = [wish for wish in wishes if isinstance(wish, Spikes) or np.size(wish.chosen)]
-                circuit, recording = simulate(circuit, life.epoch, inputs=inputs, record=here, modulate=phase.factors(number), backend=backend, progress=False)
+                circuit, recording = simulate(circuit, life.epoch, inputs=inputs, record=wishes, modulate=phase.factors(number), backend=backend, progress=False)
                 if measure is not None:
                     history.measure(measure(circuit, recording))
                 if wishes:

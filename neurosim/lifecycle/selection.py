@@ -118,7 +118,8 @@ def largest_incoming(projection, size: int, rows: np.ndarray) -> np.ndarray:
 def _by_rate(rate, recording, name, below: bool) -> Selected:
     part = recording[name]
     rates = np.asarray(part.rate())
-    threshold = float(rate) * rates.mean() if get_dimensions(rate) is DIMENSIONLESS else to_si(rate, Hz, "rate")
+    mean = rates.mean() if len(rates) else 0.0
+    threshold = float(rate) * mean if get_dimensions(rate) is DIMENSIONLESS else to_si(rate, Hz, "rate")
     chosen = rates < threshold if below else rates > threshold
     return _ordered(part.ids, rates, np.full(len(rates), threshold), chosen, 1 if below else -1)
 
