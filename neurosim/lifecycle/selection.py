@@ -1,10 +1,11 @@
 """Who: selections of cells by activity and of synapses by weight, to be combined freely with what a rule does to them."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from neurosim.units import Hz, get_dimensions, quantity, to_si, DIMENSIONLESS
+from neurosim.units import DIMENSIONLESS, Hz, get_dimensions, quantity, to_si
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,61 +31,74 @@ class Everyone:
 
 
 @dataclass(frozen=True)
-class RateBelow:
+class _ByRate:
+    rate: object
+    below: ClassVar[bool]
+
+    def __post_init__(self):
+        what = f"rate of {type(self).__name__}"
+        if get_dimensions(self.rate) is not DIMENSIONLESS:
+            to_si(self.rate, Hz, what)
+        if not float(np.asarray(self.rate)) >= 0:
+            raise ValueError(f"{what} is {self.rate}; give 0 or more")
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        part = recording[name]
+        rates = np.asarray(part.rate())
+        mean = rates.mean() if len(rates) else 0.0
+        threshold = float(self.rate) * mean if get_dimensions(self.rate) is DIMENSIONLESS else to_si(self.rate, Hz, "rate")
+        chosen = rates < threshold if self.below else rates > threshold
+        return _ordered(part.ids, rates, np.full(len(rates), threshold), chosen, 1 if self.below else -1)
+
+
+@dataclass(frozen=True)
+class RateBelow(_ByRate):
     """Select the cells that fired at less than a rate in the last epoch, the idlest first.
 
     `rate` is a quantity in Hz or a plain number: that fraction of the population's mean rate.
     """
 
-    rate: object
-
-    def __post_init__(self):
-        _check_threshold(self.rate, Hz, "rate of RateBelow")
-
-    def __call__(self, circuit, recording, name: str) -> Selected:
-        return _by_rate(self.rate, recording, name, below=True)
+    below: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
-class RateAbove:
+class RateAbove(_ByRate):
     """Select the cells that fired at more than a rate in the last epoch, the busiest first.
 
     `rate` is a quantity in Hz or a plain number: that multiple of the population's mean rate.
     """
 
-    rate: object
-
-    def __post_init__(self):
-        _check_threshold(self.rate, Hz, "rate of RateAbove")
-
-    def __call__(self, circuit, recording, name: str) -> Selected:
-        return _by_rate(self.rate, recording, name, below=False)
+    below: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
-class Busiest:
+class _ByRank:
+    fraction: float = 1.0
+    direction: ClassVar[int]
+
+    def __post_init__(self):
+        if not 0 <= self.fraction <= 1:
+            raise ValueError(f"fraction of {type(self).__name__} is {self.fraction}; give a number from 0 to 1")
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        part = recording[name]
+        rates = np.asarray(part.rate())
+        best = np.argsort(self.direction * rates, kind="stable")[: round(self.fraction * len(rates))]
+        return Selected(part.ids[best], rates[best], np.full(len(best), rates[best[-1]] if len(best) else np.nan), ordered=True)
+
+
+@dataclass(frozen=True)
+class Busiest(_ByRank):
     """Select the given fraction of cells with the highest rates in the last epoch, the busiest first."""
 
-    fraction: float = 1.0
-
-    def __post_init__(self):
-        _check_fraction(self)
-
-    def __call__(self, circuit, recording, name: str) -> Selected:
-        return _by_rank(self.fraction, recording, name, -1)
+    direction: ClassVar[int] = -1
 
 
 @dataclass(frozen=True)
-class Idlest:
+class Idlest(_ByRank):
     """Select the given fraction of cells with the lowest rates in the last epoch, the idlest first."""
 
-    fraction: float = 1.0
-
-    def __post_init__(self):
-        _check_fraction(self)
-
-    def __call__(self, circuit, recording, name: str) -> Selected:
-        return _by_rank(self.fraction, recording, name, 1)
+    direction: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
@@ -115,35 +129,7 @@ def largest_incoming(projection, size: int, rows: np.ndarray) -> np.ndarray:
     return largest
 
 
-def _by_rate(rate, recording, name, below: bool) -> Selected:
-    part = recording[name]
-    rates = np.asarray(part.rate())
-    mean = rates.mean() if len(rates) else 0.0
-    threshold = float(rate) * mean if get_dimensions(rate) is DIMENSIONLESS else to_si(rate, Hz, "rate")
-    chosen = rates < threshold if below else rates > threshold
-    return _ordered(part.ids, rates, np.full(len(rates), threshold), chosen, 1 if below else -1)
-
-
-def _by_rank(fraction: float, recording, name, direction: int) -> Selected:
-    part = recording[name]
-    rates = np.asarray(part.rate())
-    best = np.argsort(direction * rates, kind="stable")[: round(fraction * len(rates))]
-    return Selected(part.ids[best], rates[best], np.full(len(best), rates[best[-1]] if len(best) else np.nan), ordered=True)
-
-
 def _ordered(ids, values, threshold, chosen, direction) -> Selected:
     rows = np.flatnonzero(chosen)
     rows = rows[np.argsort(direction * values[rows], kind="stable")]
     return Selected(ids[rows], values[rows], threshold[rows], ordered=True)
-
-
-def _check_threshold(value, unit, what) -> None:
-    if get_dimensions(value) is not DIMENSIONLESS:
-        to_si(value, unit, what)
-    if not float(np.asarray(value)) >= 0:
-        raise ValueError(f"{what} is {value}; give 0 or more")
-
-
-def _check_fraction(selection) -> None:
-    if not 0 <= selection.fraction <= 1:
-        raise ValueError(f"fraction of {type(selection).__name__} is {selection.fraction}; give a number from 0 to 1")
