@@ -31,7 +31,7 @@ from neurosim import measures, study
 from neurosim.units import Hz, ms, mV, second
 
 IMAGE = 100 * ms  # presentation of one image
-SPIKES = 900  # input spikes of one image
+SPIKES = 1200  # input spikes of one image
 FROZEN = {"input_to_exc.learning": 0.0, "exc.learning": 0.0}
 MARGIN = 0.02  # of accuracy, within which two networks count as equally good
 
@@ -51,16 +51,16 @@ class Plan:
 
 PLANS = {
     "full": Plan(),
-    "small": Plan(first=25, last=50, images=500, seeds=1, controls=False),
+    "small": Plan(first=25, last=50, images=300, seeds=1, controls=False),
     "smoke": Plan(first=3, last=6, images=2, seeds=1, controls=False, target="numpy", most=12),
 }
 
 
 def digits(plan: Plan) -> dict:
-    """Split the images: 500 to test, 197 to validate, 1100 to train; the same for every seed."""
+    """Split the images: 500 to test, 147 to validate, 1150 to train; the same for every seed."""
     images, labels = load_digits(return_X_y=True)
     rest, test, rest_y, test_y = train_test_split(images, labels, test_size=500, train_size=1297, stratify=labels, random_state=0)
-    train, valid, train_y, valid_y = train_test_split(rest, rest_y, test_size=197, stratify=rest_y, random_state=0)
+    train, valid, train_y, valid_y = train_test_split(rest, rest_y, test_size=147, stratify=rest_y, random_state=0)
     parts = {"train": (train, train_y), "valid": (valid, valid_y), "test": (test, test_y)}
     return {name: (x[: plan.most], y[: plan.most]) for name, (x, y) in parts.items()}
 
@@ -73,9 +73,10 @@ def shown(images: np.ndarray, start=0 * second) -> ns.Presentations:
 def newborn(cells: int, seed: int, normalise: str | None) -> ns.Circuit:
     """Make a circuit of 64 inputs and so many learning cells."""
     pixels = ns.create("input", "spike_source", 64)
-    exc = ns.create("exc", "leaky_adaptive_threshold", cells)
+    slow = ns.load_cell("leaky_adaptive_threshold").replace(tau_m=100 * ms, V_th=-58 * mV, theta_min=-6 * mV, target_count=1.5)
+    exc = ns.create("exc", slow, cells)
     learning = ns.load_synapse("stdp_pair").replace(
-        A_plus=0.0015, A_minus=0.0, tau_plus=30 * ms, w_max=1 * mV, w_total=1 * mV, normalise=normalise, on_presentation="x = 0\ny = 0"
+        A_plus=0.001, A_minus=0.0, tau_plus=30 * ms, w_max=1 * mV, w_total=1 * mV, normalise=normalise, on_presentation="x = 0\ny = 0"
     )
     weights = ns.Uniform(0.006 * mV, 0.026 * mV)
     inputs = ns.connect(pixels, exc, learning, ns.AllToAll(), receptor="v", weight=weights, seed=seed)
@@ -91,17 +92,18 @@ def life(kind: str, plan: Plan) -> ns.Lifecycle:
         return {"input_to_exc.learning": factors, "exc.learning": factors}
 
     if kind == "fixed":
-        return ns.Lifecycle(epoch, [ns.Phase("fixed", 8, modulate=learning(*0.06 ** (np.arange(8) / 7)))])
-    divide = ns.Division("exc", ns.Busiest(), until=plan.last, jitter=0.0 if kind == "identical twins" else 0.05)
-    idle = ns.Apoptosis("exc", ns.RateBelow(0.25))
+        return ns.Lifecycle(epoch, [ns.Phase("fixed", 8, modulate=learning(*0.05 ** (np.arange(8) / 7)))])
+    divide = ns.Division("exc", ns.Busiest(), until=plan.last, jitter=0.0 if kind == "identical twins" else 0.15)
+    idle = ns.Apoptosis("exc", ns.RateBelow(0.4))
     rewire = ns.Rewiring("input_to_exc", prune=ns.WeightBelow(0.02), regrow=0.02 / epoch, weight=0.03)
+    settle = ns.Rewiring("input_to_exc", prune=ns.WeightBelow(0.02), hazard=0.1 / epoch, regrow=0.002 / epoch, weight=0.03)
     return ns.Lifecycle(
         epoch,
         [
             ns.Phase("proliferation", 4, [divide], learning(1, 1, 1, 1)),
-            ns.Phase("critical period", 1, [], learning(0.7)),
-            ns.Phase("pruning", 2, [idle, rewire, divide], learning(0.49, 0.34)),
-            ns.Phase("adulthood", 1, [], learning(0.24)),
+            ns.Phase("critical period", 1, [], learning(1)),
+            ns.Phase("pruning", 2, [idle, rewire, divide], learning(0.37, 0.14)),
+            ns.Phase("adulthood", 1, [settle], learning(0.05)),
         ],
     )
 

@@ -25,7 +25,8 @@ def onset_actions(circuit: Circuit, made: Declared, shared: Mapping[str, Mapping
         if model.on_presentation:
             arrays = {key: synapses.variables[synaptic(key)].get_value() for key in (*model.variables, "weight")}
             actions.append(_statements(model.on_presentation, arrays, {**model.si_namespace(), **shared[name]}))
-        if model.normalise and shared[name].get("learning", 1.0) != 0:
+        if model.normalise:
+            # Not a matter of learning: what the last stimulus left unbalanced is balanced before a frozen one too.
             actions.append(_normalisation(circuit, projection, synapses))
     return actions
 
