@@ -97,6 +97,8 @@ class Circuit:
 
     def weight_matrix(self, name: str) -> Quantity:
         """Return what a projection delivers from each cell to each: share * weight, summed over synapses, shape (pre, post)."""
+        if name not in self.projections:
+            raise KeyError(f"this circuit has no projection {name!r}.{near(name, self.projections)}")
         projection = self.projections[name]
         source, target = self.populations[projection.source], self.populations[projection.target]
         matrix = np.zeros((len(source), len(target)))
@@ -112,12 +114,15 @@ class Circuit:
 
 
 def _by_name(parts, kind) -> dict:
+    if isinstance(parts, (Population, Projection)):
+        raise TypeError(f"a circuit takes its {kind.__name__.lower()}s as a list, not {parts!r} alone; give [...]")
     values: Iterable = parts.values() if isinstance(parts, Mapping) else parts
     named = {}
     for part in values:
         if not isinstance(part, kind):
             raise TypeError(f"a circuit's {kind.__name__.lower()}s are made by neurosim, not {part!r}")
         if part.name in named:
-            raise ValueError(f"two {kind.__name__.lower()}s of this circuit are called {part.name!r}; rename one with .replace(name=...)")
+            remedy = "rename one with .replace(name=...)" if kind is Projection else "create one under another name"
+            raise ValueError(f"two {kind.__name__.lower()}s of this circuit are called {part.name!r}; {remedy}")
         named[part.name] = part
     return named

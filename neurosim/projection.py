@@ -13,7 +13,7 @@ from neurosim.population import NEVER, Population, check_name
 from neurosim.randomness import generator
 from neurosim.table import Table
 from neurosim.units import Quantity, quantity, second
-from neurosim.wiring import Side
+from neurosim.wiring import Side, Wiring
 
 NEWBORN = ("split", "copy", "wire")
 BOOKKEEPING = ("id", "parent", "pre", "post", "weight", "delay", "share")
@@ -147,6 +147,11 @@ def connect(source: Population, target: Population, synapse: SynapseModel | str,
     ``.replace(name=..., newborn=...)`` changes either. Raises ValueError for an unknown receptor, a weight out of bounds
     or against the declared sign of the source, a negative delay or a parameter left open; TypeError for a wrong dimension.
     """
+    for side in (source, target):
+        if not isinstance(side, Population):
+            raise TypeError(f"connect joins populations, not {side!r}; give what ns.create returned")
+    if not isinstance(wiring, Wiring):
+        raise TypeError(f"{wiring!r} is no wiring; give one such as ns.AllToAll() or ns.FixedProbability(0.1)")
     synapse = synapse if isinstance(synapse, SynapseModel) else load_synapse(synapse)
     name = f"{source.name}_to_{target.name}"
     if receptor not in target.model.receptors:
@@ -189,6 +194,8 @@ def new_synapses(source, receptor, synapse, recipe, pre, post, rng, what, now: f
 
 def check_values(source, receptor, synapse, weight, delay, what) -> None:
     """Raise ValueError for weights out of bounds or against the source's sign, and for negative delays."""
+    if not np.isfinite(weight).all():
+        raise ValueError(f"weight of {what} is {weight[~np.isfinite(weight)][0]}; give finite numbers")
     if (delay < 0).any():
         raise ValueError(f"delay of {what} is {delay.min() * 1e3:g} ms; a delay is 0 or more")
     if synapse.bounds and len(weight):

@@ -28,7 +28,7 @@ def simulate(circuit: Circuit, duration: Quantity, *, inputs: Sequence = (), rec
     """
     backend = backend or Brian2()
     circuit, steps, bound, samples, shared = checked(circuit, duration, inputs, record, modulate, backend)
-    with _bar(steps, circuit, progress) as bar, _stop_at_interrupt() as pressed:
+    with _bar(steps, circuit, progress) as bar, noted_interrupts() as pressed:
 
         def advance(step: int) -> bool:
             bar.update(step - circuit.step - bar.n)
@@ -36,7 +36,8 @@ def simulate(circuit: Circuit, duration: Quantity, *, inputs: Sequence = (), rec
 
         after, recording = backend.run(circuit, steps, bound, samples, shared, advance)
         bar.update(after.step - circuit.step - bar.n)
-    if after.step < circuit.step + steps:
+    # Whoever presses Ctrl-C too late for this run to stop means what comes after it.
+    if pressed or after.step < circuit.step + steps:
         raise Interrupted(f"the simulation was interrupted at {after.time}; .circuit and .recording hold what was done", after, recording)
     _check_finite(after, recording)
     return after, recording
@@ -46,11 +47,13 @@ def checked(circuit, duration, inputs, record, modulate, backend):
     """Check the arguments of a simulation against the circuit and work them out; see `simulate` for what is raised."""
     if not isinstance(circuit, Circuit):
         raise TypeError(f"simulate needs a circuit, not {circuit!r}; make one with ns.Circuit([...], [...])")
+    if not hasattr(backend, "dt") or not hasattr(backend, "run"):
+        raise TypeError(f"{backend!r} is no backend; give one such as ns.Brian2(dt=0.1*ms, target=\"numpy\")")
     dt = to_si(backend.dt, second, "dt of the backend")
     circuit = _with_dt(circuit, dt)
     steps = whole_steps(duration, dt, "the duration of the simulation")
     for projection in circuit.projections.values():
-        _check_delays(projection, dt)
+        check_delays(projection.synapses["delay"], dt, f"projection {projection.name!r}")
     bound = [one.bind(circuit, dt, circuit.step, circuit.step + steps) for one in _inputs(inputs)]
     labels = [one.name for one in bound]
     for label in labels:
@@ -83,12 +86,12 @@ def _with_dt(circuit: Circuit, dt: float) -> Circuit:
     return replace(circuit, dt_si=dt, step=step)
 
 
-def _check_delays(projection, dt: float) -> None:
-    delay = projection.synapses["delay"]
+def check_delays(delay: np.ndarray, dt: float, what: str) -> None:
+    """Raise ValueError for delays (in seconds) that are not whole multiples of the time step."""
     off = np.abs(delay - np.round(delay / dt) * dt) > 1e-6 * dt
     if off.any():
         raise ValueError(
-            f"projection {projection.name!r} has a delay of {delay[off][0] * 1e3:g} ms, which is not 0 or a whole multiple of dt = {dt * 1e3:g} ms; "
+            f"a delay of {what} is {delay[off][0] * 1e3:g} ms, not 0 or a whole multiple of dt = {dt * 1e3:g} ms; "
             "round the delays or lower dt"
         )
 
@@ -165,8 +168,8 @@ def _bar(steps: int, circuit: Circuit, progress: bool) -> Iterator[tqdm]:
 
 
 @contextmanager
-def _stop_at_interrupt() -> Iterator[list]:
-    """Turn Ctrl-C into a stop at the end of a time step, where the state is whole; a second one breaks off at once."""
+def noted_interrupts() -> Iterator[list]:
+    """Note Ctrl-C in the list that this yields, for a stop where the state is whole; a second one breaks off at once."""
     pressed: list = []
     if threading.current_thread() is not threading.main_thread():
         yield pressed

@@ -75,6 +75,9 @@ class _Input:
             known = np.flatnonzero(population.parents < 0)
         place = np.full(len(population.parents), -1)
         place[known] = np.arange(len(known))
+        twice = known[place[known] != np.arange(len(known))]
+        if len(twice):
+            raise ValueError(f"input {self.label!r} names cell {twice[0]} of population {population.name!r} twice; name each cell once")
         ancestor = population.ids.copy()
         while ((place[ancestor] < 0) & (population.parents[ancestor] >= 0)).any():
             ancestor = np.where((place[ancestor] < 0) & (population.parents[ancestor] >= 0), population.parents[ancestor], ancestor)
@@ -254,8 +257,8 @@ class Presentations(_Input):
 def whole_steps(time: Quantity, dt: float, what: str) -> int:
     """Return a time as a whole number of time steps; raise ValueError for a time below 0 or off the grid."""
     si = to_si(time, second, what)
-    steps = round(si / dt)
-    if si < 0 or abs(si - steps * dt) > 1e-6 * dt:
+    steps = round(si / dt) if np.isfinite(si) else -1
+    if steps < 0 or abs(si - steps * dt) > 1e-6 * dt:
         raise ValueError(f"{what} is {time}; give a whole multiple of dt = {dt * 1e3:g} ms, 0 or more")
     return steps
 

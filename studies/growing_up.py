@@ -125,7 +125,7 @@ def live(kind: str, seed: int, plan: Plan, folder: Path | None, progress) -> dic
 
     def accuracy(circuit, recording=None, part="valid"):
         labels = measures.assign_labels(responses(circuit, train[:300], backend), train_y[:300])
-        return {"validation accuracy": float((measures.vote(responses(circuit, data[part][0], backend), labels) == data[part][1]).mean())}
+        return {"accuracy": float((measures.vote(responses(circuit, data[part][0], backend), labels) == data[part][1]).mean())}
 
     traced = circuit["input_to_exc"].synapses["post"] == 0
     chosen = circuit["input_to_exc"].ids[traced][[20, 28, 35]]
@@ -171,17 +171,7 @@ def draw(history: ns.History, plan: Plan, out: Path) -> None:
     cells, synapses = history.series("exc"), history.series("input_to_exc")
     columns = {"epoch": cells["epoch"], "cells": cells["size"], "births": cells["births"], "deaths": cells["deaths"], "synapses": synapses["size"]}
     columns |= {name: np.append(np.nan, values) for name, values in history.measures.items()}
-    ns.figures.save(ns.figures.census(history, "validation accuracy", names=["exc", "input_to_exc"]), out, "census", columns)
-
-
-def tabulate(history: ns.History) -> str:
-    """Tabulate a life: phase, epochs, cells, synapses, births, deaths, accuracy."""
-    lines = [f"{'phase':<16}{'epochs':>7}{'cells':>7}{'synapses':>10}{'births':>8}{'deaths':>8}{'accuracy':>10}"]
-    for phase, first, last in history.phases:
-        cells, synapses = (part[(part["epoch"] >= first) & (part["epoch"] <= last)] for part in map(history.series, ("exc", "input_to_exc")))
-        accuracy = history.measures["validation accuracy"][last - 1]
-        lines.append(f"{phase:<16}{len(cells):>7}{cells['size'][-1]:>7}{synapses['size'][-1]:>10}{cells['births'].sum():>8}{cells['deaths'].sum():>8}{accuracy:>10.3f}")
-    return "\n".join(lines)
+    ns.figures.save(ns.figures.census(history, "accuracy", names=["exc", "input_to_exc"]), out, "census", columns)
 
 
 def main(argv=None) -> dict:
@@ -208,7 +198,7 @@ def main(argv=None) -> dict:
         print(f"{name:<30}" + "".join(f"{result.get(key, np.nan):>{width}.3f}".replace("nan", "  -") for key, width in (("label vote", 12), ("linear readout", 16), ("silent images", 15))))
     pair = [[results[f"{kind} {seed}"]["label vote"] for seed in seeds] for kind in ("developing", "fixed")]
     print(f"\ndeveloping minus fixed, label vote, {len(seeds)} seed{'s' * (len(seeds) > 1)}: {measures.paired_comparison(*pair, MARGIN)}")
-    print(f"figures, data and history: {out}\n\n{tabulate(history)}")
+    print(f"figures, data and history: {out}\n\n{history.table(["exc"], ["input_to_exc"])}")
     return results
 
 

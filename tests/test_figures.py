@@ -1,189 +1,28 @@
 """Figures: what they show, that nothing overlaps, what they say when data are missing, and how they are written."""
 
-import os
-from functools import cache
-from itertools import combinations
 from types import SimpleNamespace
 
-import matplotlib
 import numpy as np
 import pytest
-from matplotlib import pyplot
+from figure_data import (
+    DT,
+    example,
+    life,
+    line,
+    membrane_part,
+    names_in,
+    recording,
+    seen_texts,
+    spiking,
+    trains,
+    weight_recording,
+)
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from neurosim import figures
-from neurosim.figures.scales import time_scale, value_scale
-from neurosim.figures.style import PaperFigure, name_spans
-from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
-from neurosim.units import kelvin, mV, nS, pF, quantity, siemens, uS, volt
-
-DT = 1e-3
-
-
-# --- small data -----------------------------------------------------------------------------------------------------
-
-
-def trains(pairs):
-    cells, steps = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    return SpikeTrains(cells, steps, DT)
-
-
-def membrane_part(ids=(0, 3, 12), steps=400, theta=False, spikes=((3, 100), (3, 250), (12, 50))):
-    ids = np.array(ids)
-    time = np.arange(steps)
-    v = -65e-3 + 10e-3 * np.abs(np.sin(time / 40 + ids[:, None]))
-    traces = {"v": TraceData(ids, time, v, volt.dim, DT)}
-    if theta:
-        traces["theta"] = TraceData(ids, time, np.linspace(0, 4e-3, steps) * np.ones((len(ids), 1)), volt.dim, DT)
-    counts = np.array([sum(cell == one for cell, _ in spikes) for one in ids])
-    return PartRecording("exc", steps * DT, ids, counts, None if spikes is None else trains(spikes), traces)
-
-
-def recording(stop=400, **parts):
-    return Recording(parts, 0, stop, DT)
-
-
-def weight_recording(values, ids, dimensions=siemens.dim):
-    values = np.asarray(values, dtype=float)
-    part = PartRecording("in_to_exc", values.shape[1] * DT, traces={"weight": TraceData(np.array(ids), np.arange(values.shape[1]), values, dimensions, DT)})
-    return recording(values.shape[1], in_to_exc=part)
-
-
-def spiking(cells, pairs):
-    cells = np.array(cells)
-    return PartRecording("x", 0.4, cells, np.array([sum(cell == one for cell, _ in pairs) for one in cells]), trains(pairs))
-
-
-def life(phases=(("proliferation", 1, 4), ("critical period", 5, 8), ("pruning", 9, 12), ("adulthood", 13, 32)), measures=True):
-    rows, cells, synapses = [(0, 0.0, "", "exc", 10, 0, 0), (0, 0.0, "", "in_to_exc", 640, 0, 0)], 10, 640
-    for epoch in range(1, 33):
-        born, dead = (2, 0) if epoch < 9 else (0, 1) if epoch < 13 else (0, 0)
-        cells, synapses = cells + born - dead, synapses + 64 * (born - dead)
-        rows += [(epoch, epoch, "", "exc", cells, born, dead), (epoch, epoch, "", "in_to_exc", synapses, 64 * born, 64 * dead)]
-    kinds = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32"), ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
-    return SimpleNamespace(
-        census=np.array(rows, dtype=kinds),
-        phases=list(phases),
-        measures={"accuracy": np.linspace(0.4, 0.9, 32), "odd": np.arange(5.0)} if measures else {},
-        circuit=SimpleNamespace(populations={"exc": None}, projections={"in_to_exc": None}),
-        recording=None,
-    )
-
-
-# --- what can be seen -----------------------------------------------------------------------------------------------
-
-
-def seen_texts(figure):
-    """Return (text, box) of every text that is drawn."""
-    figure.draw_without_rendering()
-    hidden = set()
-    for axis in (axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        hidden |= {tick.label1 for tick in axis.get_major_ticks() if not (axis.axes.axison and low <= tick.get_loc() <= high)}
-    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in hidden]
-    # The box of an annotation would include the point that it names.
-    return [(text.get_text(), Text.get_window_extent(text)) for text in texts]
-
-
-def overlaps(boxes):
-    return [(one, other) for (one, a), (other, b) in combinations(boxes, 2) if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1]
-
-
-def outside(figure, boxes):
-    return [text for text, box in boxes if box.x0 < -1 or box.y0 < -1 or box.x1 > figure.bbox.x1 + 1 or box.y1 > figure.bbox.y1 + 1]
-
-
-def check_layout(figure):
-    assert isinstance(figure, Figure)
-    assert figure.get_figwidth() == pytest.approx(85 / 25.4, abs=0.01)
-    boxes = seen_texts(figure)
-    assert overlaps(boxes) == []
-    assert outside(figure, boxes) == []
-    sizes = {text.get_fontsize() for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()}
-    assert sizes <= {6.0, 7.0, 8.0}
-
-
-def line(panel, label):
-    return next(one for one in panel.lines if one.get_label() == label)
-
-
-def names_in(legend):
-    return [text.get_text() for text in legend.get_texts()]
-
-
-EXAMPLES = {
-    "membrane": lambda: figures.membrane(recording(exc=membrane_part())),
-    "membrane and threshold": lambda: figures.membrane(recording(exc=membrane_part(theta=True)), threshold=-50 * mV),
-    "raster": lambda: figures.raster(recording(excitatory=spiking([0, 1, 5], [(0, 10), (5, 30)]), inhibitory=spiking([2], [(2, 200)]))),
-    "raster of many": lambda: figures.raster(recording(**{f"population number {n}": spiking([n], [(n, 9)]) for n in range(6)})),
-    "weights": lambda: figures.weights(weight_recording(np.full((7, 50), 1e-9) * np.arange(1, 8)[:, None], range(100000, 100007))),
-    "census": lambda: figures.census(life(), "accuracy"),
-    "fields": lambda: figures.receptive_fields({"proliferation": np.eye(16)[:3] * nS, "adulthood": np.eye(16) * nS}),
-    "labelled fields": lambda: figures.receptive_fields(np.eye(64)[:40], labels=range(40)),
-}
-
-
-@cache
-def example(name):
-    """Return an example that no test changes."""
-    return EXAMPLES[name]()
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_text_is_inside_small_and_apart(name):
-    check_layout(example(name))
-
-
-def test_the_overlap_check_sees_overlap_and_overflow():
-    figure = PaperFigure(figsize=(3.35, 1), layout="none")
-    figure.text(0.5, 0.5, "critical period")
-    figure.text(0.55, 0.5, "proliferation")
-    figure.text(0.9, 0.9, "far out of the figure")
-    boxes = seen_texts(figure)
-    assert overlaps(boxes) == [("critical period", "proliferation")]
-    assert outside(figure, boxes) == ["far out of the figure"]
-
-
-def test_names_of_short_phases_take_another_line_and_those_of_long_ones_do_not():
-    def heights(phases):
-        figure = figures.census(life(phases))
-        return {text: box.y0 for text, box in seen_texts(figure) if text in {phase[0] for phase in phases}}
-
-    assert len(set(heights([("proliferation", 1, 2), ("critical period", 3, 4), ("adulthood", 5, 32)]).values())) > 1
-    assert len(set(heights([("proliferation", 1, 16), ("adulthood", 17, 32)]).values())) == 1
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_every_axis_has_a_label(name):
-    figure = example(name)
-    for panel in figure.axes:
-        if panel.axison:
-            assert panel.get_ylabel()
-    if "fields" not in name:
-        assert figure.axes[-1].get_xlabel()
-
-
-@pytest.mark.parametrize("name", ["membrane", "raster", "weights", "census", "fields"])
-def test_nothing_global_changes_and_pyplot_knows_nothing(name):
-    before, open_figures = dict(matplotlib.rcParams), pyplot.get_fignums()
-    EXAMPLES[name]()
-    assert dict(matplotlib.rcParams) == before
-    assert pyplot.get_fignums() == open_figures
-
-
-@pytest.mark.parametrize("name", ["raster", "census"])
-def test_the_settings_of_the_user_do_not_reach_the_figure(name):
-    with matplotlib.rc_context({"font.size": 20, "xtick.labelsize": 20, "ytick.labelsize": 20, "axes.facecolor": "black"}):
-        figure = EXAMPLES[name]()
-        figure.axes[-1].set_xlim(-3, 77)  # new ticks are made outside of the style
-        figure.canvas.draw()
-        assert {text.get_fontsize() for text in figure.findobj(Text) if text.get_text()} == {7.0}
-
-
-def test_a_notebook_shows_the_figure():
-    assert example("raster")._repr_png_().startswith(b"\x89PNG")
-
+from neurosim.recording import PartRecording, Recording, TraceData
+from neurosim.units import mV, nS, volt
 
 # --- membrane -------------------------------------------------------------------------------------------------------
 
@@ -208,7 +47,9 @@ def test_a_stroke_reaches_the_top_from_the_trace_unless_the_trace_shows_the_spik
     shaped[0, 50:52] = [0.0, 40e-3]
     starts = []
     for v in (flat, shaped):
-        part = PartRecording("exc", 0.1, np.array([0]), np.array([1]), trains([(0, 50)]), {"v": TraceData(np.array([0]), np.arange(100), v, volt.dim, DT)})
+        part = PartRecording(
+            "exc", 0.1, np.array([0]), np.array([1]), trains([(0, 50)]), {"v": TraceData(np.array([0]), np.arange(100), v, volt.dim, DT)}
+        )
         panel = figures.membrane(recording(100, exc=part)).axes[0]
         (stroke,) = panel.collections[0].get_segments()
         assert stroke[1, 1] == pytest.approx(panel.get_ylim()[1])
@@ -256,7 +97,10 @@ def test_membrane_says_what_was_traced():
     data = recording(exc=membrane_part(), inh=membrane_part())
     with pytest.raises(ValueError, match=r"v was traced in exc, inh; choose one with population='exc'"):
         figures.membrane(data)
-    with pytest.raises(ValueError, match=r"population 'exx' was recorded \(traced: exc\.v, inh\.v\); record it with ns\.Trace\('exx', 'v'\)\. Did you mean 'exc'"):
+    with pytest.raises(
+        ValueError,
+        match=r"population 'exx' was recorded \(traced: exc\.v, inh\.v\); record it with ns\.Trace\('exx', 'v'\)\. Did you mean 'exc'",
+    ):
         figures.membrane(data, "exx")
     with pytest.raises(ValueError, match=r"\(traced: nothing\); record it with ns\.Trace\('exc', 'v'\)"):
         figures.membrane(recording(exc=spiking([0], [(0, 1)])))
@@ -293,7 +137,9 @@ def test_raster_orders_cells_by_id_and_counts_every_spike():
 
 def test_raster_says_what_was_recorded():
     data = recording(exc=spiking([0], [(0, 1)]), inh=PartRecording("inh", 0.4))
-    with pytest.raises(ValueError, match=r"no spikes of population 'inh' were recorded \(spikes of: exc\); record them with ns\.Spikes\('inh'\)"):
+    with pytest.raises(
+        ValueError, match=r"no spikes of population 'inh' were recorded \(spikes of: exc\); record them with ns\.Spikes\('inh'\)"
+    ):
         figures.raster(data, ["exc", "inh"])
     with pytest.raises(ValueError, match=r"spikes of: nothing"):
         figures.raster(recording(inh=PartRecording("inh", 0.4)))
@@ -352,6 +198,7 @@ def test_weights_that_live_throughout_have_no_marks():
 
 def test_a_family_has_one_colour():
     data = weight_recording(np.ones((4, 5)) * 1e-9, [2, 3, 7, 9])
+
     def colours(**arguments):
         panel = figures.weights(data, **arguments).axes[0]
         return [line(panel, str(one)).get_color() for one in (2, 3, 7, 9)]
@@ -517,90 +364,3 @@ def test_a_wrong_number_of_axes_names_the_panels():
     axes = Figure().subplots(2)
     with pytest.raises(ValueError, match=r"2 axes were given, but this figure has 3 panels \(cell 0, cell 3, cell 12\)"):
         figures.membrane(recording(exc=membrane_part()), axes=axes)
-
-
-# --- writing --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def figure():
-    return PaperFigure(figsize=(1, 1))
-
-
-def test_save_writes_three_files_that_hold_no_date(tmp_path):
-    numbers = np.array([0.1, np.nan, 1e-300])
-    data = {"time (ms)": np.arange(3), "v, cell 3 (mV)": numbers, "phase": np.array(["a", "b", "c"])}
-    paths = figures.save(EXAMPLES["weights"](), tmp_path / "new" / "folder", "raster", data)
-    assert [path.name for path in paths] == ["raster.png", "raster.pdf", "raster.csv"]
-    assert sorted(os.listdir(tmp_path / "new" / "folder")) == ["raster.csv", "raster.pdf", "raster.png"]
-    png, pdf, csv = (path.read_bytes() for path in paths)
-    assert png.startswith(b"\x89PNG") and pdf.startswith(b"%PDF")
-    assert b"Date" not in pdf and b"tIME" not in png
-    assert csv.decode() == 'time (ms),"v, cell 3 (mV)",phase\n0,0.1,a\n1,nan,b\n2,1e-300,c\n'
-    np.testing.assert_array_equal(np.genfromtxt(paths[2], delimiter=",", skip_header=1, usecols=1), numbers)
-    again = figures.save(EXAMPLES["weights"](), tmp_path, "raster", data)
-    assert [path.read_bytes() for path in again] == [png, pdf, csv]
-    assert pyplot.imread(paths[0]).shape[1] == pytest.approx(3.35 * 300, abs=1)
-
-
-def test_without_data_there_is_no_table(figure, tmp_path):
-    assert [path.suffix for path in figures.save(figure, tmp_path, "bare")] == [".png", ".pdf"]
-
-
-def test_a_folder_that_cannot_be_written_is_named_and_nothing_changes(figure, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("here first")
-    with pytest.raises(OSError, match=r"cannot be written to folder '.*file' \(.*\); give a folder that you may write to"):
-        figures.save(figure, tmp_path / "file", "raster")
-
-    (tmp_path / "raster.png").write_text("old")
-    written = []
-
-    def full(path, content):
-        written.append(path)
-        if len(written) == 2:
-            raise PermissionError(13, "Permission denied")
-        path.touch()
-
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(PermissionError, match="Permission denied"):
-        figures.save(figure, tmp_path, "raster")
-    assert sorted(os.listdir(tmp_path)) == ["file", "raster.png"]
-    assert (tmp_path / "raster.png").read_text() == "old"
-
-
-def test_save_refuses_bad_tables_and_names(figure, tmp_path):
-    for data, message in [
-        ({"t (ms)": np.arange(2), "v (mV)": np.arange(3)}, r"columns differ in length \(t \(ms\): 2, v \(mV\): 3\)"),
-        ({"v (mV)": np.ones(2) * mV}, r"column 'v \(mV\)' carries the unit volt"),
-        ({"v (mV)": np.ones((2, 2))}, r"shape \(2, 2\)"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            figures.save(figure, tmp_path, "raster", data)
-    with pytest.raises(ValueError, match="plain file name"):
-        figures.save(figure, tmp_path, "../raster")
-    assert os.listdir(tmp_path) == []
-
-
-# --- scales ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("values", "symbol"),
-    [(np.array([0.2]) * nS, "nS"), (np.array([0.05]) * nS, "pS"), (np.array([300, -0.1]) * nS, "µS"), (2 * uS, "µS"), (0.01 * mV, "mV"), (np.array([3.0]), ""),
-     (np.array([np.nan, 2.0]) * nS, "nS"), (3 * pF, "pF"), (0 * nS, "S"), (quantity(1.0, kelvin.dim), "kelvin")],
-)
-def test_a_value_reads_between_a_tenth_and_a_hundred(values, symbol):
-    assert value_scale(values)[1] == symbol
-
-
-@pytest.mark.parametrize(("stop", "symbol"), [(0.1, "ms"), (2.0, "ms"), (3.0, "s"), (600.0, "min"), (90000.0, "h")])
-def test_time_has_a_fitting_unit(stop, symbol):
-    assert time_scale(0.0, stop)[1] == symbol
-
-
-def test_names_of_spans_need_no_order():
-    figure = Figure()
-    panel = figure.subplots()
-    panel.set_xlim(0, 10)
-    name_spans(panel, [("late", 8, 9), ("early", 1, 2)])
-    assert len({Text.get_window_extent(text).y0 for text in panel.texts}) == 1

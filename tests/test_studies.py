@@ -34,9 +34,9 @@ def test_all_studies_are_tested():
 
 def test_the_main_study_ends_with_its_table(grown):
     _, printed = grown
-    last = printed.rstrip().splitlines()[-5:]
+    last = printed.rstrip().splitlines()[-6:]
     assert last[0].split() == ["phase", "epochs", "cells", "synapses", "births", "deaths", "accuracy"]
-    assert [line.split("  ")[0] for line in last[1:]] == ["proliferation", "critical period", "pruning", "adulthood"]
+    assert [line.split("  ")[0] for line in last[1:]] == ["start", "proliferation", "critical period", "pruning", "adulthood"]
     assert "not powered" in printed and "k-means" in printed and "logistic regression" in printed
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from brian2 import Network
+from brian2.codegen.translation import make_statements
+from brian2.stateupdaters.base import StateUpdateMethod
+from brian2.stateupdaters.exact import LinearStateUpdater
 
 from neurosim.backends.compiler import announced, choose_target, settings
 from neurosim.backends.declare import Declared, declare, given_spikes, synaptic
@@ -21,6 +24,10 @@ from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
 from neurosim.stimuli import Bound
 from neurosim.table import Table
 from neurosim.units import Quantity, ms, quantity, second
+
+
+# Brian2 remembers what these worked out for every size that a group ever had, and never forgets.
+_REMEMBERING = (make_statements, StateUpdateMethod.apply_stateupdater, LinearStateUpdater.__call__)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,10 @@ def _collected() -> Iterator[None]:
     finally:
         gc.collect()
         gc.unfreeze()
+        for function in _REMEMBERING:
+            remembered = function.__wrapped__._cache
+            for key in list(remembered)[:-1000]:
+                del remembered[key]
 
 
 def _run(circuit: Circuit, steps: int, inputs: list[Bound], samples: list, shared: Mapping, advance: Callable):

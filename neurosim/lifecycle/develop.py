@@ -15,7 +15,7 @@ from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle
 from neurosim.randomness import generator
 from neurosim.recording import Recording, Spikes, Trace
-from neurosim.simulate import checked, simulate
+from neurosim.simulate import checked, noted_interrupts, simulate
 from neurosim.surgery import carry_out, plan
 
 
@@ -34,17 +34,21 @@ def develop(circuit: Circuit, life: Lifecycle, *, inputs: Sequence = (), record:
     _check(circuit, life, inputs, record, backend)
     history = History.begin(circuit, life.phases[0].name)
     wishes = list(record)
-    with tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False) as bar:
+    with tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False) as bar, noted_interrupts() as pressed:
         try:
             for phase, number in life:
+                if pressed:
+                    raise Interrupted("the life was interrupted between two epochs", circuit)
                 bar.set_postfix_str(phase.name)
                 wishes = [_follow(circuit, wish) for wish in wishes]
                 circuit, recording = simulate(circuit, life.epoch, inputs=inputs, record=wishes, modulate=phase.factors(number), backend=backend, progress=False)
-                if measure is not None:
-                    history.measure(measure(circuit, recording))
+                values = {} if measure is None else measure(circuit, recording)
+                if not isinstance(values, Mapping):
+                    raise TypeError(f"measure returned {values!r}; it returns a dict of numbers by name")
+                circuit = _pass_boundary(circuit, recording, phase, history)
+                history.measure(values)
                 if wishes:
                     history.recordings.append(_kept(recording, record))
-                circuit = _pass_boundary(circuit, recording, phase, history)
                 history.circuits[phase.name] = circuit
                 bar.update()
                 if callable(progress):
@@ -73,12 +77,17 @@ def _pass_boundary(circuit: Circuit, recording: Recording, phase, history: Histo
 
 
 def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> None:
+    if not isinstance(life, Lifecycle):
+        raise TypeError(f"develop needs a lifecycle, not {life!r}; make one with ns.Lifecycle(epoch=..., phases=[...])")
+    begun, steps, *_ = checked(circuit, life.epoch, inputs, record, None, backend)
+    for passed, (phase, number) in enumerate(life):
+        # Each epoch at its own time, so that stimuli that end before the life does are found now.
+        later = replace(begun, step=begun.step + passed * steps)
+        checked(later, life.epoch, inputs, record, phase.factors(number), backend)
     for phase in life.phases:
-        for epoch in range(phase.epochs):
-            checked(circuit, life.epoch, inputs, record, phase.factors(epoch), backend)
         for _, rule in phase.labelled():
             if hasattr(rule, "check"):
-                rule.check(circuit)
+                rule.check(begun)
 
 
 def _follow(circuit: Circuit, wish):

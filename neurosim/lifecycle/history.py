@@ -1,7 +1,7 @@
 """History: what happened in a life, event by event and epoch by epoch."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,8 +57,8 @@ class History:
         self._count(after, phase, edit)
 
     def measure(self, values: Mapping[str, float]) -> None:
-        """Add the measured values of one epoch; a name measured now and then is NaN in between."""
-        done = max([len(series) for series in self.measures.values()], default=len(self.boundaries))
+        """Add what was measured before the last boundary; a name measured now and then is NaN in between."""
+        done = max([len(series) for series in self.measures.values()], default=len(self.boundaries) - 1)
         for name in {**self.measures, **values}:
             series = self.measures.get(name, np.full(done, np.nan))
             self.measures[name] = np.append(series, values.get(name, np.nan))
@@ -130,26 +130,36 @@ class History:
         return f"<History of {len(self.boundaries)} epochs, {len(self.events)} events, now {self.circuit!r}>"
 
     def __str__(self) -> str:
-        """Print a table: phase, epochs, and of each part its size at the end of the phase, births and deaths."""
-        names = [*self.start.populations, *self.start.projections]
-        head = ["phase", "epochs", *(f"{name}: size, +, -" for name in names), *self.measures]
-        rows = [["start", "", *(str(self.series(name)["size"][0]) for name in names), *("" for _ in self.measures)]]
+        return self.table()
+
+    def table(self, cells: Sequence[str] | None = None, synapses: Sequence[str] | None = None) -> str:
+        """Return a table with a line for each phase: epochs, cells and synapses at its end, births and deaths, measures.
+
+        `cells` and `synapses` name the populations and projections that count; None: all but spike sources, and all.
+        Births and deaths are of cells. A measure is that of the phase's last epoch.
+        """
+        if cells is None:
+            cells = [name for name, population in self.start.populations.items() if not population.model.source]
+        synapses = list(self.start.projections) if synapses is None else synapses
+        rows = [["phase", "epochs", "cells", "synapses", "births", "deaths", *self.measures]]
         first_epoch = self.start.epoch + 1
-        for phase, first, last in self.phases:
-            row = [phase, str(last - first + 1)]
-            for name in names:
-                own = self.series(name)
-                own = own[(own["epoch"] >= first) & (own["epoch"] <= last)]
-                row.append(f"{own['size'][-1]}, {own['births'].sum()}, {own['deaths'].sum()}")
-            row += [f"{series[last - first_epoch]:.3f}" for series in self.measures.values()]
-            rows.append(row)
-        widths = [max(len(line[column]) for line in [head, *rows]) for column in range(len(head))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in [head, *rows]]
+        for phase, first, last in [("start", first_epoch - 1, first_epoch - 1), *self.phases]:
+            sums = [self._sum(cells, "size", last, last), self._sum(synapses, "size", last, last)]
+            sums += [self._sum(cells, column, first, last) for column in ("births", "deaths")]
+            measured = [series[last - first_epoch] if last >= first_epoch else np.nan for series in self.measures.values()]
+            epochs = last - first + 1 if last >= first_epoch else 0
+            rows.append([phase, str(epochs), *map(str, sums), *("" if np.isnan(value) else f"{value:.3f}" for value in measured)])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]) for row in rows]
         if self.dropped:
             lines.append("dropped: " + "; ".join(f"{count} {cause}" for cause, count in self.dropped.items()))
         if self.interrupted:
             lines.append("interrupted: the epoch under way is not part of this history")
         return "\n".join(lines)
+
+    def _sum(self, names: Sequence[str], column: str, first: int, last: int) -> int:
+        rows = [series[(series["epoch"] >= first) & (series["epoch"] <= last)] for series in map(self.series, names)]
+        return int(sum(part[column].sum() for part in rows))
 
 
 def event_rows(before: Circuit, after: Circuit, edit: Edit) -> np.ndarray:

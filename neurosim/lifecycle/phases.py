@@ -26,6 +26,7 @@ class Phase:
             raise ValueError(f"a phase needs a name, not {self.name!r}")
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, (int, np.integer)) or self.epochs < 1:
             raise ValueError(f"phase {self.name!r} lasts {self.epochs!r} epochs; give a whole number, 1 or more")
+        _check_list(self.rules, f"rules of phase {self.name!r}")
         for rule in self.rules:
             if not callable(rule):
                 raise TypeError(f"phase {self.name!r} has the rule {rule!r}, which cannot be called with (circuit, recording, rng)")
@@ -56,6 +57,7 @@ class Lifecycle:
     def __post_init__(self):
         if not to_si(self.epoch, second, "epoch of the lifecycle") > 0:
             raise ValueError(f"an epoch of the lifecycle lasts {self.epoch}; give a time above 0")
+        _check_list(self.phases, "phases of the lifecycle")
         names = [phase.name for phase in self.phases]
         if not names:
             raise ValueError("a lifecycle needs at least one phase; give phases=[ns.Phase(...)]")
@@ -73,6 +75,11 @@ class Lifecycle:
         for phase in self.phases:
             for epoch in range(phase.epochs):
                 yield phase, epoch
+
+
+def _check_list(values, what: str) -> None:
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise TypeError(f"{what} are {values!r}; give a list, [...]")
 
 
 def _label(rule) -> str:

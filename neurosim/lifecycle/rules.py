@@ -13,8 +13,11 @@ from neurosim.distributions import draw
 from neurosim.errors import near
 from neurosim.events import Events
 from neurosim.lifecycle.selection import Everyone, Selected, largest_incoming
+from neurosim.projection import check_values
+from neurosim.simulate import check_delays
 from neurosim.units import DIMENSIONLESS, Hz, Quantity, get_dimensions, ms, quantity, second, to_si
 
+TRIED = 16  # values of a distribution that are looked at before anything runs
 ENUMERATED = 4_000_000  # pairs of cells up to which absent pairs are listed rather than tried out
 
 
@@ -113,8 +116,18 @@ class Rewiring:
             raise ValueError(f"the rewiring of {self.projection!r} regrows synapses but has no weight for them; give weight=...")
 
     def check(self, circuit) -> None:
-        """Raise ValueError where the circuit lacks the projection."""
+        """Raise ValueError or TypeError where the circuit lacks the projection or weights or delays do not fit it."""
         check_name(self, self.projection, circuit.projections)
+        projection = circuit[self.projection]
+        if hasattr(self.prune, "check"):
+            self.prune.check(circuit, self.projection)
+        if self.regrow is not None:
+            largest = np.full(TRIED, projection.synapses["weight"].max(initial=0.0))
+            weight, delay = self._values(projection, largest, np.random.default_rng(0))
+            what = f"regrown synapses of {self.projection!r}"
+            check_values(circuit[projection.source], projection.receptor, projection.synapse, weight, delay, what)
+            if circuit.dt_si is not None:
+                check_delays(delay, circuit.dt_si, what)
 
     def __call__(self, circuit, recording, rng) -> Events:
         events = Events()
@@ -130,13 +143,17 @@ class Rewiring:
         source, target = circuit[projection.source], circuit[projection.target]
         pre, post = source.rows(projection.synapses["pre"]), target.rows(projection.synapses["post"])
         new_pre, new_post = absent_pairs(len(source), len(target), pre, post, source is target, probability(self.regrow, recording), rng)
-        what = f"weight of regrown synapses of {self.projection!r}"
-        if not hasattr(self.weight, "sample") and get_dimensions(self.weight) is DIMENSIONLESS:
-            weight = float(self.weight) * largest_incoming(projection, len(target), post)[new_post]
-        else:
-            weight = draw(self.weight, len(new_pre), rng, quantity(1.0, projection.receptor.dimensions), what)
-        delay = draw(self.delay, len(new_pre), rng, second, f"delay of regrown synapses of {self.projection!r}")
+        weight, delay = self._values(projection, largest_incoming(projection, len(target), post)[new_post], rng)
         return Events.link(self.projection, source.ids[new_pre], target.ids[new_post], weight, delay)
+
+    def _values(self, projection, largest: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and delays of new synapses, one for each target's largest incoming weight."""
+        what = f"regrown synapses of {self.projection!r}"
+        if not hasattr(self.weight, "sample") and get_dimensions(self.weight) is DIMENSIONLESS:
+            weight = float(self.weight) * largest
+        else:
+            weight = draw(self.weight, len(largest), rng, quantity(1.0, projection.receptor.dimensions), f"weight of {what}")
+        return weight, draw(self.delay, len(largest), rng, second, f"delay of {what}")
 
 
 def absent_pairs(n_pre: int, n_post: int, pre, post, same: bool, chance: float, rng) -> tuple[np.ndarray, np.ndarray]:

@@ -111,6 +111,14 @@ class WeightBelow:
 
     weight: object
 
+    def check(self, circuit, name: str) -> None:
+        """Raise TypeError for a weight that has not the dimension of the projection's weights."""
+        if get_dimensions(self.weight) is not DIMENSIONLESS:
+            self._absolute(circuit[name])
+
+    def _absolute(self, projection) -> float:
+        return to_si(self.weight, quantity(1.0, projection.receptor.dimensions), f"weight of WeightBelow for {projection.name!r}")
+
     def __call__(self, circuit, recording, name: str) -> Selected:
         projection = circuit[name]
         weight = projection.synapses["weight"]
@@ -118,7 +126,7 @@ class WeightBelow:
             rows = circuit.populations[projection.target].rows(projection.synapses["post"])
             threshold = float(self.weight) * largest_incoming(projection, len(circuit.populations[projection.target]), rows)[rows]
         else:
-            threshold = np.full(len(weight), to_si(self.weight, quantity(1.0, projection.receptor.dimensions), f"weight of WeightBelow for {name!r}"))
+            threshold = np.full(len(weight), self._absolute(projection))
         return _ordered(projection.ids, weight, threshold, weight < threshold, 1)
 
 
