@@ -56,7 +56,7 @@ class Events:
 
     @classmethod
     def link(cls, projection: str, pre, post, weight, delay, *, value=np.nan, threshold=np.nan) -> "Events":
-        """Propose new synapses between cells (ids), with weights (SI, or a plain number's worth) and delays in seconds."""
+        """Propose new synapses between cells (ids), with weights and delays (quantities, or SI numbers)."""
         return cls._one("link", projection, pre=pre, post=post, weight=weight, delay=delay, value=value, threshold=threshold)
 
     @classmethod

@@ -124,7 +124,7 @@ def live(kind: str, seed: int, plan: Plan, folder: Path | None, progress) -> dic
     circuit = newborn(plan.last if kind == "fixed" else plan.first, seed, None if kind == "no normalisation" else "incoming")
 
     def accuracy(circuit, recording=None, part="valid"):
-        labels = measures.assign_labels(responses(circuit, train[:300], backend), train_y[:300])
+        labels = measures.assign_labels(responses(circuit, train, backend), train_y)
         return {"accuracy": float((measures.vote(responses(circuit, data[part][0], backend), labels) == data[part][1]).mean())}
 
     traced = circuit["input_to_exc"].synapses["post"] == 0
@@ -149,19 +149,19 @@ def live(kind: str, seed: int, plan: Plan, folder: Path | None, progress) -> dic
 def draw(history: ns.History, plan: Plan, out: Path) -> None:
     """Draw the figures of one developing life, each with its data."""
     backend, (images, _) = ns.Brian2(dt=1 * ms, target=plan.target), digits(plan)["valid"]
-    adult = history.circuit
-    few = shown(images[:10], adult.time)
-    record = [ns.Trace("exc", "v", cells=3), ns.Trace("exc", "theta", cells=3)]
-    _, seen = ns.simulate(adult, 10 * IMAGE, inputs=[few], record=record, backend=backend, progress=False)
-    trace = seen["exc"].trace("v")
-    columns = {"time (ms)": trace.t / ms} | {f"v of cell {cell} (mV)": v / mV for cell, v in zip(trace.ids, trace.values, strict=True)}
-    columns |= {f"theta of cell {cell} (mV)": v / mV for cell, v in zip(trace.ids, seen["exc"].theta, strict=True)}
-    threshold = adult["exc"].model.namespace()["V_th"]
-    ns.figures.save(ns.figures.membrane(seen, "exc", threshold=threshold), out, "membrane", columns)
-    spikes = [(name, seen[name].spikes) for name in ("input", "exc")]
-    columns = {"population": np.repeat([name for name, _ in spikes], [len(s) for _, s in spikes])}
-    columns |= {"cell": np.concatenate([s.id for _, s in spikes]), "time (ms)": np.concatenate([s.t / ms for _, s in spikes])}
-    ns.figures.save(ns.figures.raster(seen), out, "raster", columns)
+    learner = history.circuits["critical period"]
+    few = shown(images[:10], learner.time)
+    record = [ns.Trace("exc", "v"), ns.Trace("exc", "theta")]
+    _, seen = ns.simulate(learner, len(few.rates) * IMAGE, inputs=[few], record=record, backend=backend, progress=False)
+    part = seen["exc"]
+    busiest = np.sort(part.ids[np.argsort(-part.counts, kind="stable")[:3]])
+    rows = learner["exc"].rows(busiest)
+    columns = {"time (ms)": part.trace("v").t / ms} | {f"v of cell {n} (mV)": v / mV for n, v in zip(busiest, part.v[rows], strict=True)}
+    columns |= {f"theta of cell {n} (mV)": theta / mV for n, theta in zip(busiest, part.theta[rows], strict=True)}
+    threshold = learner["exc"].model.namespace()["V_th"]
+    ns.figures.save(ns.figures.membrane(seen, "exc", cells=busiest, threshold=threshold), out, "membrane", columns)
+    columns = {"cell": part.spikes.id, "time (ms)": part.spikes.t / ms}
+    ns.figures.save(ns.figures.raster(seen, "exc"), out, "raster", columns)
     weights = history.recording["input_to_exc"].trace("weight")
     columns = {"time (s)": weights.t / second} | {f"weight of synapse {n} (mV)": w / mV for n, w in zip(weights.ids, weights.values, strict=True)}
     ns.figures.save(ns.figures.weights(history.recording, "input_to_exc"), out, "weights", columns)
@@ -198,7 +198,8 @@ def main(argv=None) -> dict:
         print(f"{name:<30}" + "".join(f"{result.get(key, np.nan):>{width}.3f}".replace("nan", "  -") for key, width in (("label vote", 12), ("linear readout", 16), ("silent images", 15))))
     pair = [[results[f"{kind} {seed}"]["label vote"] for seed in seeds] for kind in ("developing", "fixed")]
     print(f"\ndeveloping minus fixed, label vote, {len(seeds)} seed{'s' * (len(seeds) > 1)}: {measures.paired_comparison(*pair, MARGIN)}")
-    print(f"figures, data and history: {out}\n\n{history.table(["exc"], ["input_to_exc"])}")
+    print(f"figures, data and history: {out}\n")
+    print(history.table(["exc"], ["input_to_exc"]))
     return results
 
 

@@ -93,6 +93,16 @@ def test_long_recordings_are_in_seconds():
     assert figure.axes[0].get_xlim() == pytest.approx((0.0, 5.0))
 
 
+def test_a_short_piece_late_in_a_life_counts_time_from_its_start():
+    late = Recording({"exc": membrane_part()}, 1_000_000, 1_000_400, DT)
+    panel = figures.membrane(late).axes[-1]
+    panel.figure.draw_without_rendering()
+    assert panel.get_xlabel() == "time after 1000 s (ms)"
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["0", "100", "200", "300", "400"]
+    early = figures.membrane(recording(exc=membrane_part())).axes[-1]
+    assert early.get_xlabel() == "time (ms)"
+
+
 def test_membrane_says_what_was_traced():
     data = recording(exc=membrane_part(), inh=membrane_part())
     with pytest.raises(ValueError, match=r"v was traced in exc, inh; choose one with population='exc'"):

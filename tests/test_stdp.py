@@ -198,9 +198,16 @@ def test_control_without_normalisation_the_sum_wanders():
     assert (abs(at_onsets / float(TOTAL) - 1) > 0.01).all()
 
 
-def test_without_learning_nothing_is_normalised():
-    circuit, after, _, _ = presented(learning=0.0)
-    assert after["plastic"].synapses["weight"].tobytes() == circuit["plastic"].synapses["weight"].tobytes()
+def test_frozen_weights_are_balanced_once_and_then_stay():
+    """Normalisation is balance, not learning."""
+    circuit, after, at_onsets, between = presented(learning=0.0)
+    np.testing.assert_allclose([at_onsets, between], float(TOTAL), rtol=1e-12)
+    ratio = after["plastic"].synapses["weight"] / circuit["plastic"].synapses["weight"]
+    for cell in circuit["post"].ids:
+        own = ratio[circuit["plastic"].synapses["post"] == cell]
+        np.testing.assert_allclose(own, own[0], rtol=1e-12)  # one factor for each cell
+    unbalanced, kept, _, _ = presented(normalise=None, learning=0.0)
+    assert kept["plastic"].synapses["weight"].tobytes() == unbalanced["plastic"].synapses["weight"].tobytes()
 
 
 def test_normalised_weights_keep_their_bounds():

@@ -26,8 +26,8 @@ from neurosim.table import Table
 from neurosim.units import Quantity, ms, quantity, second
 
 
-# Brian2 remembers what these worked out for every size that a group ever had, and never forgets.
-_REMEMBERING = (make_statements, StateUpdateMethod.apply_stateupdater, LinearStateUpdater.__call__)
+# Brian2 remembers what these worked out for every size that a group ever had, and never forgets: the latest are enough.
+_REMEMBERING = {make_statements: 1000, StateUpdateMethod.apply_stateupdater: 50, LinearStateUpdater.__call__: 50}
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ def _collected() -> Iterator[None]:
     finally:
         gc.collect()
         gc.unfreeze()
-        for function in _REMEMBERING:
+        for function, most in _REMEMBERING.items():
             remembered = function.__wrapped__._cache
-            for key in list(remembered)[:-1000]:
+            for key in list(remembered)[:-most]:
                 del remembered[key]
 
 

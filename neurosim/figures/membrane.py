@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from neurosim.figures.reading import recording_of, rows_of, the_one_with
-from neurosim.figures.scales import plain, time_scale
+from neurosim.figures.scales import plain, time_axis, time_scale
 from neurosim.figures.style import GREY, PALETTE, panels, paper
 from neurosim.units import to_si, volt
 
@@ -33,7 +33,7 @@ def membrane(recording, population=None, cells=None, threshold=None, axes=None) 
     theta = entry.trace("theta") if "theta" in entry.traces else None
     if theta is not None and not np.isin(np.asarray(trace.ids)[rows], theta.ids).any():
         theta = None
-    factor, unit = time_scale(float(recording.start), float(recording.stop))
+    factor, _ = time_scale(float(recording.start), float(recording.stop))
 
     count = len(rows)
     heights = [1.0] * count + ([1.35] if theta is not None else [])
@@ -62,8 +62,7 @@ def membrane(recording, population=None, cells=None, threshold=None, axes=None) 
         drawn[0].legend(handles=[line for line in drawn[0].lines if line.get_label() == "threshold"], loc="lower right", bbox_to_anchor=(1.0, 1.0))
     if theta is not None:
         _theta_panel(drawn[-1], theta, np.asarray(trace.ids)[rows], base, factor)
-    drawn[0].set_xlim(float(recording.start) / factor, float(recording.stop) / factor)
-    drawn[-1].set_xlabel(f"time ({unit})")
+    time_axis(drawn, float(recording.start), float(recording.stop))
     figure.align_ylabels(drawn)
     return figure
 

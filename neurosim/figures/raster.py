@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from neurosim.figures.reading import populations_with_spikes, recording_of
-from neurosim.figures.scales import plain, time_scale
+from neurosim.figures.scales import plain, time_axis, time_scale
 from neurosim.figures.style import ABOVE, PALETTE, fit_legend, panels, paper, swatches
 
 BINS = 100
@@ -25,7 +25,7 @@ def raster(recording, populations=None, axes=None) -> Figure:
     recording = recording_of(recording)
     names = populations_with_spikes(recording, populations)
     start, stop = float(recording.start), float(recording.stop)
-    factor, unit = time_scale(start, stop)
+    factor, _ = time_scale(start, stop)
     figure, (upper, lower) = panels([2.6, 1.0], 2.9, axes, "spikes, rate")
     dt = float(recording.dt)
     edges = _edges(start, stop, dt)
@@ -48,12 +48,10 @@ def raster(recording, populations=None, axes=None) -> Figure:
     upper.set_ylim(-1.0, max(total, 1))
     upper.set_ylabel("cell (ordered by id)")
     upper.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
-    upper.set_xlim(start / factor, stop / factor)
-    lower.set_xlim(start / factor, stop / factor)
     lower.set_ylim(bottom=0.0)
     lower.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     lower.set_ylabel("rate (Hz)")
-    lower.set_xlabel(f"time ({unit})")
+    time_axis([upper, lower], start, stop)
     figure.align_ylabels([upper, lower])
     if len(names) > 1:
         figure.draw_without_rendering()  # so that the width for the legend is known

@@ -1,17 +1,34 @@
 """Choose the units in which an axis is read."""
 
 import numpy as np
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from neurosim.units import DIMENSIONLESS, Quantity, amp, farad, get_dimensions, metre, second, siemens, unit_name, volt
 
 _PREFIXES = ((1e-12, "p"), (1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, ""))
 _SYMBOLS = {get_dimensions(unit): symbol for unit, symbol in ((volt, "V"), (siemens, "S"), (amp, "A"), (farad, "F"), (second, "s"), (metre, "m"))}
+LATE = 10  # lengths of a recording after which its start is no longer counted in
 _TIMES = ((2.0, 1e-3, "ms"), (300.0, 1.0, "s"), (7200.0, 60.0, "min"), (np.inf, 3600.0, "h"))
 
 
 def time_scale(start: float, stop: float) -> tuple[float, str]:
     """Return (seconds in a unit, its symbol) for an axis from `start` to `stop` in seconds: ms up to 2 s, then s, min, h."""
     return next((factor, symbol) for longest, factor, symbol in _TIMES if stop - start <= longest)
+
+
+def time_axis(panels, start: float, stop: float) -> None:
+    """Let panels share a time axis from `start` to `stop` in seconds; a short piece late in a life counts from its start."""
+    factor, unit = time_scale(start, stop)
+    for panel in panels:
+        panel.set_xlim(start / factor, stop / factor)
+    panels[-1].set_xlabel(f"time ({unit})")
+    if start > LATE * (stop - start):
+        ticks = MaxNLocator(nbins=6, steps=[1, 2, 5, 10]).tick_values(0.0, (stop - start) / factor)
+        ticks = ticks[(ticks >= 0) & (ticks <= (stop - start) / factor * 1.001)]
+        for panel in panels:
+            panel.xaxis.set_major_locator(FixedLocator(ticks + start / factor))
+        panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value - start / factor:.6g}"))
+        panels[-1].set_xlabel(f"time after {start:g} s ({unit})")
 
 
 def value_scale(values) -> tuple[float, str]:

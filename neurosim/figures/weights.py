@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neurosim.figures.reading import recording_of, rows_of, the_one_with
-from neurosim.figures.scales import label, plain, time_scale, value_scale
+from neurosim.figures.scales import label, plain, time_axis, time_scale, value_scale
 from neurosim.figures.style import ABOVE, PALETTE, fit_legend, panels, paper, swatches
 
 
@@ -27,7 +27,7 @@ def weights(recording, projection=None, ids=None, parents: Mapping | Sequence | 
     families = [_founder(one, parents) for one in chosen]
     order = list(dict.fromkeys(families))
 
-    factor, unit = time_scale(float(recording.start), float(recording.stop))
+    factor, _ = time_scale(float(recording.start), float(recording.stop))
     scale, symbol = value_scale(trace.values)
     times, values = plain(trace.t) / factor, plain(trace.values)[rows] / scale
     figure, (panel,) = panels([1.0], 2.1, axes, "weights")
@@ -41,8 +41,7 @@ def weights(recording, projection=None, ids=None, parents: Mapping | Sequence | 
         if known.size and known[-1] < len(value) - 1:
             ends["death"].append((times[known[-1]], value[known[-1]]))
     marks = _marks(panel, ends)
-    panel.set_xlim(float(recording.start) / factor, float(recording.stop) / factor)
-    panel.set_xlabel(f"time ({unit})")
+    time_axis([panel], float(recording.start), float(recording.stop))
     panel.set_ylabel(label(f"weight, {name}", symbol))
     _legend(panel, order, marks, related=families != chosen)
     return figure
