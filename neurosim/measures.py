@@ -70,9 +70,10 @@ class Comparison:
         return abs(self.difference) + narrow < self.margin
 
     def __str__(self) -> str:
-        power = "" if self.pairs >= POWERED else f"; not powered ({self.pairs} pairs, {POWERED} needed)"
+        power = "" if self.pairs >= POWERED else f"; not powered ({self.pairs} of {POWERED} pairs)"
         verdict = "equivalent" if self.equivalent else "equivalence not shown"
-        return f"{self.difference:+.3f} (95 % interval {self.low:+.3f} to {self.high:+.3f}), margin {self.margin:g}: {verdict}{power}"
+        interval = f"95 % interval {self.low:+.3f} to {self.high:+.3f}" if self.pairs > 1 else "one pair has no interval"
+        return f"{self.difference:+.3f} ({interval}), margin {self.margin:g}: {verdict}{power}"
 
 
 def paired_comparison(first, second, margin: float) -> Comparison:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import near
-from neurosim.units import Hz, Quantity, quantity, second
+from neurosim.units import Hz, Quantity, quantity, second, unit_name
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ class SpikeTrains:
 
     def __len__(self) -> int:
         return len(self.id)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return the spikes as columns for a table: cell and time in seconds."""
+        return {"cell": self.id, "time (s)": self.step * self.dt}
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +114,24 @@ class PartRecording:
                 f"ask for it with record=[ns.Trace({self.name!r}, {variable!r})].{near(variable, self.traces)}"
             )
         return self.traces[variable]
+
+    def columns(self, *variables: str, ids=None) -> dict[str, np.ndarray]:
+        """Return traced variables as columns for a table: time in seconds, then one column in SI units for each id.
+
+        `ids` chooses cells or synapses (None: all traced); the variables need the same times. Raises KeyError for a
+        variable that was not traced and ValueError for an id that was not, or times that differ.
+        """
+        first = self.trace(variables[0])
+        columns = {"time (s)": first.steps * first.dt}
+        for variable in variables:
+            data = self.trace(variable)
+            if not np.array_equal(data.steps, first.steps):
+                raise ValueError(f"{variable} and {variables[0]} of {self.name!r} were traced at different times; make a table of each")
+            for one in data.ids if ids is None else ids:
+                if one not in data.ids:
+                    raise ValueError(f"{variable} of {self.name!r} was not traced for id {one}; choose from {data.ids.tolist()}")
+                columns[f"{variable} of {one} ({unit_name(data.dimensions)})"] = data.si[np.flatnonzero(data.ids == one)[0]]
+        return columns
 
     def __getattr__(self, name: str):
         if name.startswith("_") or name == "traces":

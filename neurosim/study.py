@@ -59,6 +59,16 @@ def write_json(path: Path, content: Mapping) -> None:
     os.replace(file.name, path)
 
 
+def tabulate(title: str, results: Mapping[str, Mapping[str, float]], columns: Sequence[str]) -> str:
+    """Return a table of results: a line for each name, a column for each of `columns`, a dash where there is no value."""
+    width = max(map(len, [title, *results])) + 2
+    lines = [title.ljust(width) + "".join(f"{column:>{len(column) + 3}}" for column in columns)]
+    for name, result in results.items():
+        cells = (f"{result[column]:.3f}" if column in result else "-" for column in columns)
+        lines.append(name.ljust(width) + "".join(cell.rjust(len(column) + 3) for cell, column in zip(cells, columns, strict=True)))
+    return "\n".join(lines)
+
+
 def _plain(value):
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
