@@ -171,7 +171,7 @@ def _bar(steps: int, circuit: Circuit, progress: bool) -> Iterator[tqdm]:
 def noted_interrupts() -> Iterator[list]:
     """Note Ctrl-C in the list that this yields, for a stop where the state is whole; a second one breaks off at once."""
     pressed: list = []
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield pressed
         return
 

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -102,7 +104,7 @@ def read_archive(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         about = json.loads(arrays.pop("manifest").tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is damaged or no {kind} of neurosim ({error}); give a file that neurosim saved") from None
     if about.get("kind") != kind or about.get("format") != FORMAT:
         raise ValueError(f"{path} holds a {about.get('kind')} in format {about.get('format')}, not a {kind} in format {FORMAT}; give another file")

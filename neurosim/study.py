@@ -5,10 +5,13 @@ import json
 import multiprocessing
 import os
 import platform
+import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from queue import Empty
@@ -80,38 +83,57 @@ def each(function: Callable, cases: Mapping[str, tuple], workers: int | None = N
 
     `function` is a module's own function; it calls ``progress(done, total)`` now and then, shown as a bar for each case.
     With one worker (or one case) everything runs in this process. A case that fails is named when the others have
-    finished: raises RuntimeError from its error.
+    finished: raises RuntimeError from its error. Ctrl-C ends the workers and the script (SystemExit) and says which cases
+    were finished; workers end with their parent, however it ends.
     """
     workers = min(len(cases), workers or os.cpu_count() or 1)
     bars = {name: tqdm(total=1.0, desc=name, position=n, bar_format="{desc:<16.16}{percentage:3.0f}%|{bar}| {elapsed}") for n, name in enumerate(cases)}
-    results, failures = {}, {}
+    outcomes: dict[str, object] = {}
     try:
         if workers == 1:
-            for name, case in cases.items():
-                results[name] = function(*case, _Show(bars[name]))
-            return results
-        context = multiprocessing.get_context("spawn")
-        with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
-            news = manager.Queue()
-            running = {pool.submit(function, *case, _Tell(news, name)): name for name, case in cases.items()}
-            waiting = set(running)
-            while waiting:
-                _show_news(news, bars)
-                for done in [one for one in waiting if one.done()]:
-                    waiting.discard(done)
-            _show_news(news, bars)
-            for done in as_completed(running):
-                if done.exception() is None:
-                    results[running[done]] = done.result()
-                else:
-                    failures[running[done]] = done.exception()
+            return {name: function(*case, _Show(bars[name])) for name, case in cases.items()}
+        _run_in_processes(function, cases, workers, bars, outcomes)
+    except KeyboardInterrupt:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        print(f"\ninterrupted; finished: {', '.join(outcomes) or 'no case'} (of {len(cases)})", file=sys.stderr)
+        raise SystemExit(130) from None
     finally:
         for bar in bars.values():
             bar.close()
+    failures = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BaseException)}
     if failures:
         name, error = next(iter(failures.items()))
         raise RuntimeError(f"{len(failures)} of {len(cases)} cases failed, first {name!r}: {type(error).__name__}: {error}") from error
-    return {name: results[name] for name in cases}
+    return {name: outcomes[name] for name in cases}
+
+
+def _run_in_processes(function: Callable, cases: Mapping[str, tuple], workers: int, bars: Mapping[str, tqdm], outcomes: dict) -> None:
+    context = multiprocessing.get_context("spawn")
+    news = context.Queue()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=(os.getpid(), news))
+    try:
+        running = {pool.submit(function, *case, _Tell(name)): name for name, case in cases.items()}
+        while len(outcomes) < len(cases):
+            _show_news(news, bars)
+            for future, name in running.items():
+                if future.done() and name not in outcomes:
+                    outcomes[name] = future.exception() or future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _prepare_worker(parent: int, news) -> None:
+    """Leave Ctrl-C to the parent, end when it is gone, and tell it of progress through its queue."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _Tell.news = news
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _show_news(news, bars: Mapping[str, tqdm]) -> None:
@@ -132,8 +154,12 @@ class _Show:
 
 
 class _Tell:
-    def __init__(self, news, name: str):
-        self.news, self.name = news, name
+    """Progress of one case, told to the parent; the queue comes with the worker, as queues travel with processes only."""
+
+    news = None
+
+    def __init__(self, name: str):
+        self.name = name
 
     def __call__(self, done: int, total: int) -> None:
         self.news.put((self.name, done, total))

@@ -27,8 +27,7 @@ import neurosim as ns
 from neurosim import measures, study
 from neurosim.units import ms, mV, second
 
-IMAGE = 100 * ms  # presentation of one image
-SPIKES = 1200  # input spikes of one image
+IMAGE, SPIKES = 100 * ms, 1200  # presentation of one image: its duration and input spikes
 FROZEN = {"input_to_exc.learning": 0.0, "exc.learning": 0.0}
 MARGIN = 0.02  # of accuracy, within which two networks count as equally good
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from brian2 import Network
 from brian2.codegen.translation import make_statements
-from brian2.stateupdaters.base import StateUpdateMethod
-from brian2.stateupdaters.exact import LinearStateUpdater
 
 from neurosim.backends.compiler import announced, choose_target, settings
 from neurosim.backends.declare import Declared, declare, given_spikes, synaptic
@@ -26,8 +24,7 @@ from neurosim.table import Table
 from neurosim.units import Quantity, ms, quantity, second
 
 
-# Brian2 remembers what these worked out for every size that a group ever had, and never forgets: the latest are enough.
-_REMEMBERING = {make_statements: 1000, StateUpdateMethod.apply_stateupdater: 50, LinearStateUpdater.__call__: 50}
+MOST_REMEMBERED = 1000  # pieces of generated code: Brian2 would keep those of every size that a population ever had
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,9 @@ def _collected() -> Iterator[None]:
     finally:
         gc.collect()
         gc.unfreeze()
-        for function, most in _REMEMBERING.items():
-            remembered = function.__wrapped__._cache
-            for key in list(remembered)[:-most]:
-                del remembered[key]
+        remembered = make_statements.__wrapped__._cache
+        for key in list(remembered)[:-MOST_REMEMBERED]:
+            del remembered[key]
 
 
 def _run(circuit: Circuit, steps: int, inputs: list[Bound], samples: list, shared: Mapping, advance: Callable):

@@ -116,6 +116,7 @@ def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, flo
         namespace={**model.namespace(), **keys, "philox_normal": philox_normal, "philox_poisson": philox_poisson},
         name=population.name, clock=made.clock,
     )  # fmt: skip
+    _of_any_size(group)
     columns |= {name: population.cells[name] for name in (*model.variables, "lastspike", "not_refractory")}
     columns |= {name: np.array([value]) for name, value in shared.items()}
     for name, values in columns.items():
@@ -149,6 +150,7 @@ def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, flo
         made.groups[projection.source], made.groups[projection.target], _renamed("\n".join(lines), own, synaptic),
         on_pre=blocks[0], on_post=blocks[1] or None, namespace=namespace, name=projection.name, clock=made.clock,
     )  # fmt: skip
+    _of_any_size(synapses)
     table = projection.synapses
     pre = circuit.populations[projection.source].rows(table["pre"])
     synapses.connect(i=pre, j=target.rows(table["post"]))
@@ -161,6 +163,13 @@ def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, flo
         synapses.variables[synaptic(name)].set_value(np.array([value]))
     synapses.pre.variables["delay"].set_value(table["delay"])
     return synapses
+
+
+def _of_any_size(part) -> None:
+    """Let Brian2 find again the code that it worked out for another size: its memory takes sizes for a part of the code."""
+    for name, variable in part.variables.items():
+        sizes = {"size", "value"} if name == "N" else {"size"}
+        variable._cache_irrelevant_attributes = {*variable._cache_irrelevant_attributes, *sizes, "_cache_irrelevant_attributes"}
 
 
 def synaptic(name: str) -> str:

@@ -57,30 +57,36 @@ class Twin:
             projection=projection.name, **self.learning[projection.name],
         )
 
-    def drive(self, step):
-        """Give the Poisson spikes that neurosim adds at the end of the step before, and move the noise current to this step."""
+    def run(self, steps):
+        """Run on, with the noise of all cells and steps drawn beforehand."""
+        here = range(self.oracle.step, self.oracle.step + steps)
+        draws = {bound.name: self._draws(bound, here) for bound in self.sources}
+        spikes = set(self.oracle.run(steps, lambda step: self._drive(step, {name: values[step] for name, values in draws.items()})))
+        self.heir_of = {}
+        return spikes
+
+    def _draws(self, bound, steps):
+        """Give for each step what each cell draws: a normal number, or the Poisson spikes that neurosim adds at the end of the step before."""
+        cells = np.array(list(self.oracle.cells))
+        if bound.kind == "noise":
+            return dict(zip(steps, normal(bound.key, cells, np.array(steps)[:, None]).tolist(), strict=True))
+        mean = bound.values["mean"][0]
+        counts = poisson(bound.key, cells, np.array(steps)[:, None] - 1, mean, np.exp(-mean))
+        mothers = np.array([self.heir_of.get(cell, cell) for cell in cells.tolist()])
+        counts[0] = poisson(bound.key, mothers, steps[0] - 1, mean, np.exp(-mean)) if steps[0] else 0
+        return dict(zip(steps, counts.tolist(), strict=True))
+
+    def _drive(self, step, draws):
         given = []
         for bound in self.sources:
-            if bound.kind == "noise":
-                mean, decay, kick = (bound.values[key][0].item() for key in ("mean", "decay", "kick"))
-                for cell in self.oracle.cells:
-                    draw = float(normal(bound.key, np.array([cell]), step)[0])
-                    self.noise[cell] = mean + (self.noise[cell] - mean) * decay + kick * draw
+            values = {key: value[0].item() for key, value in bound.values.items()}
+            for cell, draw in zip(list(self.oracle.cells), draws[bound.name], strict=True):
+                if bound.kind == "noise":
+                    self.noise[cell] = values["mean"] + (self.noise[cell] - values["mean"]) * values["decay"] + values["kick"] * draw
                     self.oracle.cells[cell].I_e = self.noise[cell] * (self.current if self.kind == ADAPTIVE else 1.0)
-            elif step:
-                given += [(cell, bound.receptor, amount) for cell, amount in self._spikes(bound, step - 1)]
-        self.heir_of = {}
+                elif draw:
+                    given.append((cell, bound.receptor, draw * values["weight"]))
         return given
-
-    def _spikes(self, bound, step):
-        mean, weight = bound.values["mean"][0].item(), bound.values["weight"][0].item()
-        cells = list(self.oracle.cells)
-        own = [self.heir_of.get(cell, cell) for cell in cells]
-        counts = poisson(bound.key, np.array(own), step, mean, np.exp(-mean))
-        return [(cell, count * weight) for cell, count in zip(cells, counts.tolist(), strict=True) if count]
-
-    def run(self, steps):
-        return set(self.oracle.run(steps, self.drive))
 
     def potentials(self, circuit):
         """Return v of each cell as neurosim has it: after the Poisson spikes of the last step."""
@@ -88,8 +94,9 @@ class Twin:
         waiting = Counter()
         for bound in self.sources:
             if bound.kind == "poisson" and bound.receptor == "v":
-                for cell, amount in self._spikes(bound, self.oracle.step - 1):
-                    waiting[cell] += amount * (not v[cell][1])
+                step = self.oracle.step
+                for cell, count in zip(v, self._draws(bound, [step])[step], strict=True):
+                    waiting[cell] += count * bound.values["weight"][0] * (not v[cell][1])
         return np.array([v[cell][0] + waiting[cell] for cell in circuit["exc"].ids.tolist()])
 
     def live_through(self, before, after, events):

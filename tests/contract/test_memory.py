@@ -21,24 +21,22 @@ def resident():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def epoch(circuit, inputs, rng, pad):
-    """Run 5 steps, then kill two cells, divide two and fill each projection up to its number of synapses."""
+def epoch(circuit, inputs, rng, size):
+    """Run 5 steps, then kill two cells, divide two and bring the number of synapses back to `size`."""
     circuit, _ = run(circuit, 5, inputs, CYTHON)
     cells = rng.permutation(circuit["exc"].ids)
-    events = ns.Events.kill("exc", cells[:2]) + ns.Events.divide("exc", cells[2:4], rng=rng)
-    for name in ("plastic", "fixed"):
-        missing = max(0, 40 + pad - len(circuit[name]))
-        events += ns.Events.link(name, *rng.choice(cells[2:], (2, missing)), 1e-12, rng.integers(0, 51, missing) * DT)
-    circuit = ns.apply(circuit, events)
-    surplus = ns.Events.unlink("plastic", circuit["plastic"].ids[40 + pad :]) + ns.Events.unlink("fixed", circuit["fixed"].ids[40 + pad :])
-    return ns.apply(circuit, surplus)
+    circuit = ns.apply(circuit, ns.Events.kill("exc", cells[:2]) + ns.Events.divide("exc", cells[2:4], rng=rng))
+    missing = max(0, size - len(circuit["plastic"]))
+    events = ns.Events.unlink("plastic", circuit["plastic"].ids[size:])
+    return ns.apply(circuit, events + ns.Events.link("plastic", *rng.choice(circuit["exc"].ids, (2, missing)), 1e-12, rng.integers(0, 51, missing) * DT))
 
 
 def grown(epochs, warm_up=20, keep=None):
     """Live through the epochs and return by how much objects and resident memory grew after the warm-up."""
     circuit, inputs, rng = build("leaky_conductance", 10), drive("leaky_conductance"), np.random.default_rng(1)
+    circuit = ns.Circuit([circuit["exc"]], [circuit["plastic"]])
     for number in range(epochs):
-        circuit = epoch(circuit, inputs, rng, pad=number % 4)
+        circuit = epoch(circuit, inputs, rng, size=40 + number % 4)
         if keep is not None:
             keep.append((np.ones(MEGABYTE // 8), [[] for _ in range(1000)]))
         if number == warm_up:
