@@ -119,8 +119,10 @@ def _run_in_processes(function: Callable, cases: Mapping[str, tuple], workers: i
             for future, name in running.items():
                 if future.done() and name not in outcomes:
                     outcomes[name] = future.exception() or future.result()
-    finally:
+    except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _prepare_worker(parent: int, news) -> None:
