@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit  # quantiles of Student's t; scipy.stats takes a second to import
 
 from neurosim.recording import Recording
 from neurosim.stimuli import Presentations, whole_steps
@@ -45,6 +45,8 @@ def assign_labels(counts: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def vote(counts: np.ndarray, cell_labels: np.ndarray) -> np.ndarray:
     """Predict for each stimulus the label whose cells respond most on average; -1 for a stimulus without any response."""
     classes = np.unique(cell_labels[cell_labels >= 0])
+    if not len(classes):
+        return np.full(len(counts), -1)
     means = np.stack([counts[:, cell_labels == label].mean(axis=1) for label in classes], axis=1)
     return np.where(means.max(axis=1) > 0, classes[means.argmax(axis=1)], -1)
 
@@ -66,7 +68,7 @@ class Comparison:
         half = (self.high - self.low) / 2
         if self.pairs < 2:
             return False
-        narrow = half * stats.t.ppf(0.95, self.pairs - 1) / stats.t.ppf(0.975, self.pairs - 1)
+        narrow = half * stdtrit(self.pairs - 1, 0.95) / stdtrit(self.pairs - 1, 0.975)
         return abs(self.difference) + narrow < self.margin
 
     def __str__(self) -> str:
@@ -90,7 +92,7 @@ def paired_comparison(first, second, margin: float) -> Comparison:
     if pairs == 1:
         return Comparison(float(differences[0]), float("nan"), float("nan"), margin, float("nan"), 1)
     sd = differences.std(ddof=1)
-    half = stats.t.ppf(0.975, pairs - 1) * sd / np.sqrt(pairs)
+    half = stdtrit(pairs - 1, 0.975) * sd / np.sqrt(pairs)
     mean = differences.mean()
     effect = mean / sd if sd > 0 else float("nan")
     return Comparison(float(mean), float(mean - half), float(mean + half), margin, float(effect), pairs)

@@ -9,7 +9,7 @@ from collections import defaultdict
 import numpy as np
 
 import neurosim as ns
-from neurosim.units import Hz, amp, get_dimensions, ms, quantity, second, siemens, volt
+from neurosim.units import Hz, amp, quantity, second, volt
 
 # The time course of an experiment: rows that share it can be cells of one population.
 COURSE = {
@@ -22,12 +22,8 @@ COURSE = {
 NOTHING = 0 * second
 
 
-def measured(model, rows=None, target="cython", dt=None) -> list:
-    """Measure what the expected rows of a cell model ask for (`rows`, or its own), in order, as quantities.
-
-    `dt` takes the place of the rows' own.
-    """
-    rows = list(model.expected if rows is None else rows)
+def measured(model, rows, target="cython") -> list:
+    """Measure what expected rows ask of a cell model, in order, as quantities."""
     batches = defaultdict(list)
     for place, row in enumerate(rows):
         course = tuple(float(row.settings.get(key, NOTHING)) for key in COURSE.get(row.protocol, ()))
@@ -35,16 +31,16 @@ def measured(model, rows=None, target="cython", dt=None) -> list:
     values = [None] * len(rows)
     for places in batches.values():
         together = [rows[place] for place in places]
-        for place, value in zip(places, _run(model.replace(**together[0].parameters), together, target, dt), strict=True):
+        for place, value in zip(places, _run(model.replace(**together[0].parameters), together, target), strict=True):
             values[place] = value
     return values
 
 
-def _run(model, rows, target, dt) -> list:
+def _run(model, rows, target) -> list:
     first = rows[0]
     if first.protocol == "rate_functions":
         return [model.evaluate(row.measure, v=row.settings["v"]) for row in rows]
-    backend = ns.Brian2(dt=dt or first.dt, target=target)
+    backend = ns.Brian2(dt=first.dt, target=target)
     settle = first.settings.get("settle", NOTHING)
     length = first.settings.get("observe", first.settings.get("duration"))
     pulse = first.settings["duration"] if first.protocol in ("step_current", "current_pulse") else None

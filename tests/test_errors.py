@@ -12,7 +12,7 @@ from comparing import differences, in_flight
 
 import neurosim as ns
 from neurosim.backends import compiler
-from neurosim.units import Hz, mV, metre, ms, nA, nS, pA, second
+from neurosim.units import Hz, metre, ms, mV, nA, nS, pA, second
 
 NUMPY = ns.Brian2(target="numpy")
 EXC, INH = ns.create("exc", "leaky_conductance", 10), ns.create("inh", "leaky_conductance", 4)

@@ -251,9 +251,9 @@ class Replacement:
     population: str
 
     def __call__(self, circuit, recording, rng):
-        rate = recording[self.population].rate()
-        ids = recording[self.population].ids
-        return ns.Events.kill(self.population, ids[[rate.argmin()]]) + ns.Events.divide(self.population, ids[[rate.argmax()]], rng=rng)
+        order = np.argsort(recording[self.population].counts, kind="stable")
+        ids = recording[self.population].ids[order]
+        return ns.Events.kill(self.population, ids[:1]) + ns.Events.divide(self.population, ids[-1:], rng=rng)
 
 
 @dataclass(frozen=True)
@@ -301,8 +301,9 @@ def test_phases_follow_one_another():
     assert [label for label, _ in ns.Phase("p", 1, rules).labelled()] == ["p/division.exc", "p/rewiring.loop", "p/mine", "p/oldest"]
 
 
-GROWTH = ns.Phase("growth", 3, [ns.Division("exc", hazard=80 / second, until=14)])
-DECLINE = ns.Phase("decline", 3, [ns.Apoptosis("exc", hazard=60 / second, floor=5), ns.Division("exc", count=1), ns.Rewiring("loop", prune=ns.WeightBelow(1.2 * nS), regrow=10 / second, weight=0.3 * nS)])  # fmt: skip
+GROWTH = ns.Phase("growth", 3, [ns.Division("exc", hazard=300 / second, until=14)])
+REWIRING = ns.Rewiring("loop", prune=ns.WeightBelow(1.2 * nS), regrow=30 / second, weight=1.5 * nS)
+DECLINE = ns.Phase("decline", 3, [ns.Apoptosis("exc", hazard=60 / second, floor=5), ns.Division("exc", count=1), REWIRING])
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from comparing import differences, in_flight
 
 import neurosim as ns
-from neurosim.units import Hz, mV, ms, nS, pA
+from neurosim.units import Hz, ms, mV, nS, pA
 
 NUMPY = ns.Brian2(target="numpy")
 DT = 1e-4

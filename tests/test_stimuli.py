@@ -6,7 +6,7 @@ from scipy import stats
 
 import neurosim as ns
 from neurosim.randomness import stream_key, uniform
-from neurosim.units import Hz, mV, ms, nS, pA, quantity, second
+from neurosim.units import Hz, ms, mV, nS, pA, quantity, second
 
 NUMPY = ns.Brian2(target="numpy")
 DT = 1e-4

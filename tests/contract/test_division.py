@@ -7,7 +7,7 @@ import pytest
 from circuits import CELLS, CYTHON, EMPTY_FLIGHT, HH, NUMPY, build, drive, in_flight, run, spikes, tampered
 
 import neurosim as ns
-from neurosim.units import nS
+from neurosim.units import Hz, mV, ms, nS
 
 on_all_cells = pytest.mark.parametrize("cell", CELLS)
 PICOVOLT = 1e-12  # 1e-9 mV
@@ -222,3 +222,25 @@ def test_split_raises_where_effects_do_not_add_up(tmp_path):
         assert len(divide(ns.Circuit([exc], [limited.replace(newborn=newborn)]), [0])["exc"]) == 5
         other = clipped["fixed"].replace(newborn="copy")
         assert len(divide(clipped.updated({"fixed": other}), [0])["exc"]) == 21
+
+
+@pytest.mark.parametrize("newborn", ["split", "copy"])
+def test_with_images_and_normalised_weights(newborn):
+    """Sums of what is delivered count shares, so a division changes no normalisation; whole copies (the control) change all of them."""
+    source, exc = ns.create("source", "spike_source", 6), ns.create("exc", "leaky_adaptive_threshold", 5)
+    stdp = ns.load_synapse("stdp_pair").replace(w_max=20 * mV, A_plus=0.05, A_minus=0.02, w_total=12 * mV, normalise="incoming")
+    weight = ns.Uniform(0 * mV, 4 * mV)
+    given = ns.connect(source, exc, stdp, ns.AllToAll(), receptor="v", weight=weight, delay=2 * ms, seed=1)
+    among = ns.connect(exc, exc, stdp, ns.AllToAll(autapses=True), receptor="v", weight=weight, delay=3 * ms, seed=1)
+    rates = np.random.default_rng(1).uniform(50, 400, (6, 6)) * Hz
+    inputs = [ns.Presentations("source", rates, duration=20 * ms)]
+    circuit = ns.Circuit([source, exc], [given.replace(name="given"), among.replace(name="plastic", newborn=newborn)], seed=2)
+    steady = {"exc.learning": 0.0}  # the threshold's own homeostasis counts the cells of the population
+    middle, _ = run(circuit, 430, inputs, modulate=steady)
+    after, without = run(middle, 700, inputs, modulate=steady, record=V)
+    grown, recording = run(divide(middle, [0, 3]), 700, inputs, modulate=steady, record=V)
+    assert len(spikes(without)) > 20
+    alike = spikes(recording, but=[5, 6]) == spikes(without) and deviation(without, recording, range(5)) <= PICOVOLT
+    old = grown["plastic"].rows(after["plastic"].ids)
+    alike &= np.allclose(grown["plastic"].synapses["weight"][old], after["plastic"].synapses["weight"], rtol=1e-12)
+    assert alike == (newborn == "split")

@@ -1,10 +1,13 @@
 """Splitting a run changes nothing, and neither does surgery that changes nothing: bit for bit."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from circuits import CELLS, CYTHON, EMPTY_FLIGHT, NUMPY, build, differences, drive, in_flight, run, spikes, tampered
 
 import neurosim as ns
+from neurosim.units import Hz, mV, ms, pA
 
 TRACES = [ns.Trace("exc", "v"), ns.Trace("plastic", "weight", synapses=40)]
 on_all_cells = pytest.mark.parametrize("cell", CELLS)
@@ -114,12 +117,18 @@ LOSSES = {
 }
 
 
+@cache
+def halfway(cell):
+    """A circuit in the middle of its run, and where it goes from there."""
+    middle, _ = run(build(cell), 400, drive(cell), CYTHON)
+    return middle, run(middle, 400, drive(cell), CYTHON)[0]
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @on_all_cells
 def test_control_what_a_boundary_loses_is_seen(cell, loss):
     damage, where = LOSSES[loss]
-    middle, _ = run(build(cell), 400, drive(cell), CYTHON)
-    good, _ = run(middle, 400, drive(cell), CYTHON)
+    middle, good = halfway(cell)
     bad, _ = run(damage(middle), 400, drive(cell), CYTHON)
     assert where not in differences(middle, damage(middle)) and where in differences(good, bad)
 
@@ -135,3 +144,39 @@ def test_control_refractoriness_that_is_lost_is_seen(cell):
     _, good = run(middle, 100, drive(cell), CYTHON)
     _, bad = run(forget("exc", "lastspike", "not_refractory")(middle), 100, drive(cell), CYTHON)
     assert spikes(good) != spikes(bad)
+
+
+@pytest.mark.parametrize("length", [125, 100, 1, 99])
+def test_with_currents_that_go_on_and_off(length):
+    """Steps from 10 to 30 ms and from 25 ms on: boundaries before, at and after each onset and offset."""
+    circuit = build("leaky_conductance")
+    inputs = [
+        ns.StepCurrent("exc", "I_e", np.linspace(100, 400, 20) * pA, start=10 * ms, stop=30 * ms),
+        ns.StepCurrent("exc", "I_e", -50 * pA, start=25 * ms, cells=[3, 4], name="second"),
+    ]
+    lengths = [length] * 3 + [400 - 3 * length]
+    whole, recording = pieces(circuit, [400], inputs, NUMPY)
+    split, joined = pieces(circuit, lengths, inputs, NUMPY)
+    assert differences(whole, split) == [] and same_recordings(recording, joined) and recording["exc"].counts.sum() > 20
+
+
+def presented(length):
+    """Sources that show four images of 15 ms to cells with an adaptive threshold and normalised plastic weights."""
+    source, exc = ns.create("source", "spike_source", 6), ns.create("exc", "leaky_adaptive_threshold", 4)
+    stdp = ns.load_synapse("stdp_pair").replace(w_max=20 * mV, A_plus=0.05, A_minus=0.02, w_total=12 * mV, normalise="incoming")
+    learning = ns.connect(source, exc, stdp, ns.AllToAll(), receptor="v", weight=ns.Uniform(0 * mV, 4 * mV), delay=2 * ms, seed=1)
+    rates = np.random.default_rng(1).uniform(50, 400, (4, 6)) * Hz
+    inputs = [ns.Presentations("source", rates, duration=15 * ms, start=5 * ms)]
+    circuit, recordings = ns.Circuit([source, exc], [learning.replace(name="plastic")], seed=2), []
+    for steps in length:
+        circuit, recording = run(circuit, steps, inputs, NUMPY, record=TRACES[:1])
+        recordings.append(recording)
+    return circuit, spikes(*recordings), spikes(*recordings, name="source")
+
+
+@pytest.mark.parametrize("lengths", [[51, 149, 150, 250], [199, 1, 1, 399], [120, 480]])
+def test_with_images_presented(lengths):
+    """Boundaries at, just before and after an onset, and in the middle of an image."""
+    whole, split = presented([600]), presented(lengths)
+    assert differences(whole[0], split[0]) == [] and whole[1:] == split[1:]
+    assert len(whole[1]) > 5 and len(whole[2]) > 30 and whole[0]["exc"].cells["theta"].any()
