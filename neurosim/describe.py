@@ -33,7 +33,9 @@ def _circuit(circuit: Circuit) -> list[str]:
 def _population(population: Population) -> list[str]:
     cells, model = population.cells, population.model
     lines = [f"Population {population.name!r}: {len(population)} cells of {model.name!r} ({model.summary})"]
-    lines.append(f"  sign: {population.sign or 'not declared'}; cells ever: {len(population.parents)}; born since the start: {int((cells['parent'] >= 0).sum())}")
+    lines.append(
+        f"  sign: {population.sign or 'not declared'}; cells ever: {len(population.parents)}; born since the start: {int((cells['parent'] >= 0).sum())}"
+    )
     lines += [f"  {name}: {_range(cells[name], unit)}" for name, unit in model.variables.items()]
     if model.shared:
         lines.append(f"  shared: {', '.join(f'{name} = {value:g}' for name, value in population.shared.items())}")

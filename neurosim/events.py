@@ -47,7 +47,9 @@ class Events:
             raise ValueError(f"jitter of a division is {jitter!r}; give 0 or more")
         mothers = np.atleast_1d(np.asarray(mothers, dtype=np.int64))
         key = rng.integers(0, 2**63 - 1, size=len(mothers))
-        return cls._one("division", population, mother=mothers, key=key, low=low, high=high, jitter=jitter, value=value, threshold=threshold)
+        return cls._one(
+            "division", population, mother=mothers, key=key, low=low, high=high, jitter=jitter, value=value, threshold=threshold
+        )
 
     @classmethod
     def unlink(cls, projection: str, synapses, *, value=np.nan, threshold=np.nan) -> "Events":
@@ -66,7 +68,9 @@ class Events:
         rows = np.zeros(size, dtype=COLUMNS[kind])
         for key, values in zip(columns, arrays, strict=True):
             if values.size not in (1, size):
-                raise ValueError(f"{kind} events for {name!r} have {size} rows but {values.size} values of {key}; give one each, or one for all")
+                raise ValueError(
+                    f"{kind} events for {name!r} have {size} rows but {values.size} values of {key}; give one each, or one for all"
+                )
             rows[key] = values
         return cls({(kind, name): rows} if size else {})
 

@@ -4,13 +4,20 @@ from collections.abc import Mapping, Sequence
 
 from brian2 import Network
 
-from neurosim.backends.brian2 import Brian2, BoundaryNetwork
+from neurosim.backends.brian2 import BoundaryNetwork, Brian2
 from neurosim.circuit import Circuit
 from neurosim.simulate import checked
 from neurosim.units import Quantity, second
 
 
-def to_brian2(circuit: Circuit, *, duration: Quantity = 0 * second, inputs: Sequence = (), modulate: Mapping[str, float] | None = None, backend: Brian2 | None = None) -> Network:
+def to_brian2(
+    circuit: Circuit,
+    *,
+    duration: Quantity = 0 * second,
+    inputs: Sequence = (),
+    modulate: Mapping[str, float] | None = None,
+    backend: Brian2 | None = None,
+) -> Network:
     """Return a Brian2 network that stands where the circuit stands, spikes in flight included.
 
     Its groups and synapses are called like populations and projections (``network["exc"].v``); a synapse's own variables

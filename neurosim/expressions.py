@@ -52,14 +52,26 @@ def _whole(value):
 
 _whole.__name__ = "int"
 FUNCTIONS: Mapping[str, tuple[Callable, int]] = {
-    "abs": (abs, 1), "sqrt": (lambda value: value**0.5, 1), "clip": (_clip, 3), "int": (_plain(_whole), 1),
+    "abs": (abs, 1),
+    "sqrt": (lambda value: value**0.5, 1),
+    "clip": (_clip, 3),
+    "int": (_plain(_whole), 1),
     **{f.__name__: (_plain(f), 1) for f in (np.exp, np.log, np.log10, exprel, np.sin, np.cos, np.tanh, np.floor, np.ceil)},
 }
 _BINARY = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Pow: operator.pow,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
 }
 _COMPARE = {
-    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq, ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
 }
 _UPDATES = {ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/="}
 
@@ -110,9 +122,7 @@ def statements(block: str) -> tuple[Statement, ...]:
     try:
         body = ast.parse("\n".join(line.strip() for line in block.splitlines())).body
     except SyntaxError as error:
-        raise ValueError(
-            f"'{block.strip()}' is not a block of statements ({error.msg}); write lines like 'name = expression'."
-        ) from None
+        raise ValueError(f"'{block.strip()}' is not a block of statements ({error.msg}); write lines like 'name = expression'.") from None
     return tuple(_statement(node) for node in body)
 
 
@@ -131,7 +141,7 @@ def parse_unit_text(text: str | float) -> Any:
     Raises NameError for an unknown unit and ValueError for anything else that cannot be read.
     """
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
-        raise ValueError(f"{text!r} is not a number with a unit; write it as text like \"200*pF\".")
+        raise ValueError(f'{text!r} is not a number with a unit; write it as text like "200*pF".')
     value = evaluate(text, UNITS) if isinstance(text, str) else float(text)
     if get_dimensions(value) is DIMENSIONLESS:
         return float(value)
@@ -172,8 +182,12 @@ def _check(node: ast.AST, text: str) -> None:
     elif isinstance(node, ast.Constant):
         if not isinstance(node.value, (bool, int, float)):
             raise ValueError(f"{node.value!r} in '{text}' is not a number.")
-    elif not isinstance(node, allowed) or (isinstance(node, ast.operator) and type(node) not in _BINARY) \
-            or (isinstance(node, ast.cmpop) and type(node) not in _COMPARE) or isinstance(node, ast.Invert):
+    elif (
+        not isinstance(node, allowed)
+        or (isinstance(node, ast.operator) and type(node) not in _BINARY)
+        or (isinstance(node, ast.cmpop) and type(node) not in _COMPARE)
+        or isinstance(node, ast.Invert)
+    ):
         raise ValueError(
             f"'{text}' holds {type(node).__name__}, which is not arithmetic; use + - * / **, comparisons, and/or/not and calls."
         )

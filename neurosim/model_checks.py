@@ -25,8 +25,8 @@ def read_spike_rule(table: Mapping[str, str], where: str) -> SpikeRule:
     if rule not in ("refractory", "crossing"):
         raise ValueError(f"{where}: [spike] rule is '{rule}'.{near(rule, ('refractory', 'crossing'))}")
     for key in sorted(own & set(table) if rule == "crossing" else own - set(table)):
-        advice = "leave it out, a crossing has none" if rule == "crossing" else "add it, or use rule = \"crossing\""
-        raise ValueError(f"{where}: [spike] {key} does not go with rule = \"{rule}\"; {advice}.")
+        advice = "leave it out, a crossing has none" if rule == "crossing" else 'add it, or use rule = "crossing"'
+        raise ValueError(f'{where}: [spike] {key} does not go with rule = "{rule}"; {advice}.')
     return SpikeRule(rule, table["threshold"], table.get("reset", ""), table.get("refractory", ""))
 
 
@@ -45,7 +45,7 @@ def read_receptors(tables: Mapping[str, Any], lines: Mapping[str, Equation], whe
         refuse_reserved(name, at)
         if kind == "current":
             for key in sorted({"variable", "effect", "unitary", "sign"} & set(entry)):
-                raise ValueError(f"{at}: {key} does not go with kind = \"current\"; leave it out.")
+                raise ValueError(f'{at}: {key} does not go with kind = "current"; leave it out.')
             if name in lines:
                 raise ValueError(f"{at} is in the equations too; a current is given by the inputs, remove its equation.")
             receptors[name] = Receptor(name, kind, None, "", True, None, amp.dim, sign, entry["meaning"])
@@ -66,7 +66,7 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
         raise ValueError(f"{where}: equations have no membrane potential; every cell has a state variable v in volt.")
     if "area" not in model.parameters or model.parameters["area"].dimensions is not (metre**2).dim:
         raise ValueError(
-            f"{where}: [parameters] has no membrane area; every cell has an area, such as area = {{ value = \"20000*um**2\", ... }}."
+            f'{where}: [parameters] has no membrane area; every cell has an area, such as area = {{ value = "20000*um**2", ... }}.'
         )
     scope = _scope(model, where)
     _check_lines(model, scope)
@@ -92,20 +92,21 @@ def check_synapse(model: Any, where: str) -> None:
         raise ValueError(f"{where}: normalise is '{model.normalise}'; give \"incoming\", or leave it out.")
     weight_like = {name for name, parameter in model.parameters.items() if parameter.weight_like}
     if model.normalise and "w_total" not in weight_like:
-        raise ValueError(f"{where}: normalise needs a parameter w_total with dimension = \"weight\"; add it.")
+        raise ValueError(f'{where}: normalise needs a parameter w_total with dimension = "weight"; add it.')
     if model.bounds is not None and (len(model.bounds) != 2 or not weight_like.issuperset(model.bounds)):
-        raise ValueError(f"{where}: bounds is {list(model.bounds)}; name two parameters with dimension = \"weight\".")
+        raise ValueError(f'{where}: bounds is {list(model.bounds)}; name two parameters with dimension = "weight".')
     for name, line in model.lines.items():
         if line.kind == "differential" and len(line.flags) != 1:
-            raise ValueError(
-                f"{where}: equation of '{name}' does not say how it is updated; end it with (event-driven) or (clock-driven)."
-            )
+            raise ValueError(f"{where}: equation of '{name}' does not say how it is updated; end it with (event-driven) or (clock-driven).")
     if not any(line.operator == "()" for line in _read_block(model.on_pre, f"{where}: on_pre")):
         raise ValueError(f"{where}: on_pre delivers nothing; add a line such as deliver(weight).")
     given = {model.parameters[name].dimensions for name in weight_like} - {None}
     if len(given) > 1:
-        units = ", ".join(f"{name} in {unit_name(model.parameters[name].dimensions)}" for name in sorted(weight_like)
-                          if model.parameters[name].dimensions is not None)
+        units = ", ".join(
+            f"{name} in {unit_name(model.parameters[name].dimensions)}"
+            for name in sorted(weight_like)
+            if model.parameters[name].dimensions is not None
+        )
         raise ValueError(f"{where}: parameters of the weight have different units ({units}); give all of them in that of the receptor.")
     failures = []
     for dimensions in given or (siemens.dim, volt.dim, amp.dim, DIMENSIONLESS):

@@ -9,7 +9,6 @@ from typing import Any
 
 from neurosim.errors import near
 
-
 # table -> (required keys, optional keys); "" is the top level
 CELL_KEYS = {
     "": (
@@ -69,7 +68,7 @@ def read(kind: str, name_or_path: str | Path) -> tuple[dict[str, Any], str]:
         raise ValueError(f"{path} is not readable as TOML: {error}.") from None
     where = path.name if not own else str(path)
     if not own and tables.get("name") != path.stem:
-        raise ValueError(f"{where}: name is {tables.get('name')!r}, but a catalogue file is named as its model; make it \"{path.stem}\".")
+        raise ValueError(f'{where}: name is {tables.get("name")!r}, but a catalogue file is named as its model; make it "{path.stem}".')
     return tables, where
 
 

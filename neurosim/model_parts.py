@@ -238,10 +238,16 @@ def common_fields(tables: Mapping[str, Any], lines: Mapping[str, Equation], wher
         if name not in initial:
             raise ValueError(f"{where}: [initial] lacks the state variable '{name}'; give it a value.")
     return {
-        "name": tables["name"], "summary": tables["summary"], "references": tuple(tables.get("references", ())),
-        "equations": tables.get("equations", ""), "parameters": parameters, "shared": shared,
-        "initial": MappingProxyType(dict(initial)), "on_presentation": tables.get("on", {}).get("presentation", ""),
-        "lines": MappingProxyType(dict(lines)), "tables": tables,
+        "name": tables["name"],
+        "summary": tables["summary"],
+        "references": tuple(tables.get("references", ())),
+        "equations": tables.get("equations", ""),
+        "parameters": parameters,
+        "shared": shared,
+        "initial": MappingProxyType(dict(initial)),
+        "on_presentation": tables.get("on", {}).get("presentation", ""),
+        "lines": MappingProxyType(dict(lines)),
+        "tables": tables,
     }
 
 
@@ -267,7 +273,7 @@ def _parameter(name: str, entry: Mapping[str, Any], where: str) -> Parameter:
     weight = "dimension" in entry
     if weight and entry["dimension"] != "weight":
         raise ValueError(
-            f"{where}: dimension is {entry['dimension']!r}; only \"weight\" can be said, other parameters have a value with a unit."
+            f'{where}: dimension is {entry["dimension"]!r}; only "weight" can be said, other parameters have a value with a unit.'
         )
     for key in ("value", "source"):
         if key not in entry and not weight:
@@ -282,6 +288,6 @@ def _parameter(name: str, entry: Mapping[str, Any], where: str) -> Parameter:
     except TEXT_ERRORS as error:
         raise ValueError(f"{where}: value: {error}") from None
     if math.isnan(value) or value is entry["value"] and math.isinf(value):
-        raise ValueError(f"{where}: value is {value}; give a finite number, or the text \"inf\".")
+        raise ValueError(f'{where}: value is {value}; give a finite number, or the text "inf".')
     dimensions = None if weight and value == 0 and get_dimensions(value) is DIMENSIONLESS else get_dimensions(value)
     return Parameter(float(value), dimensions, meaning, source, str(entry["value"]), weight)

@@ -13,7 +13,13 @@ from typing import Any, ClassVar
 from neurosim.errors import near
 from neurosim.expressions import evaluate, statements
 from neurosim.model_checks import (
-    check_cell, check_statements, check_synapse, delivers_linearly, read_receptors, read_spike_rule, refuse_unused,
+    check_cell,
+    check_statements,
+    check_synapse,
+    delivers_linearly,
+    read_receptors,
+    read_spike_rule,
+    refuse_unused,
 )
 from neurosim.model_files import CELL_KEYS, SOURCE_KEYS, SYNAPSE_KEYS, catalogue, check_keys, read
 from neurosim.model_parts import Model, Parameter, Receptor, SpikeRule, common_fields
@@ -22,7 +28,16 @@ from neurosim.protocols import PROTOCOLS, Expected, read_expected
 from neurosim.units import Dimension, to_si, unit_name
 
 __all__ = [
-    "PROTOCOLS", "CellModel", "Expected", "Parameter", "Receptor", "SpikeRule", "SynapseModel", "cells", "load_cell", "load_synapse",
+    "PROTOCOLS",
+    "CellModel",
+    "Expected",
+    "Parameter",
+    "Receptor",
+    "SpikeRule",
+    "SynapseModel",
+    "cells",
+    "load_cell",
+    "load_synapse",
     "synapses",
 ]
 
@@ -52,8 +67,12 @@ class CellModel(Model):
         # rows of [expected] are read with the model, and replace its parameters: so they join it last
         bare = {key: value for key, value in tables.items() if key != "expected"}
         model = cls(
-            **common_fields(bare, lines, where), method=tables.get("method", ""), spike=rule,
-            receptors=MappingProxyType(read_receptors(tables.get("receptors", {}), lines, where)), expected=(), source=source,
+            **common_fields(bare, lines, where),
+            method=tables.get("method", ""),
+            spike=rule,
+            receptors=MappingProxyType(read_receptors(tables.get("receptors", {}), lines, where)),
+            expected=(),
+            source=source,
         )
         if source:
             return model
@@ -102,8 +121,11 @@ class SynapseModel(Model):
         check_keys(tables, SYNAPSE_KEYS, where)
         lines = parse_equations(tables.get("equations", ""), ("event-driven", "clock-driven"), where)
         model = cls(
-            **common_fields(tables, lines, where), on_pre=tables["on_pre"], on_post=tables.get("on_post", ""),
-            bounds=tuple(tables["bounds"]) if "bounds" in tables else None, normalise=tables.get("normalise"),
+            **common_fields(tables, lines, where),
+            on_pre=tables["on_pre"],
+            on_post=tables.get("on_post", ""),
+            bounds=tuple(tables["bounds"]) if "bounds" in tables else None,
+            normalise=tables.get("normalise"),
         )
         check_synapse(model, where)
         return model

@@ -11,7 +11,7 @@ from neurosim.expressions import evaluate
 from neurosim.models import CellModel, load_cell
 from neurosim.randomness import generator
 from neurosim.table import Table
-from neurosim.units import Quantity, metre, quantity, second, to_si
+from neurosim.units import Quantity, metre, quantity, to_si
 
 NEVER = -1e4  # seconds: Brian2's value of lastspike for a cell that has not spiked
 BOOKKEEPING = ("id", "parent", "birth", "position")
@@ -74,7 +74,9 @@ class Population:
         return replace(self, cells=self.cells.replace(**columns))
 
 
-def create(name: str, model: CellModel | str, size: int, *, sign: str | None = None, positions=None, state=None, seed: int = 0) -> Population:
+def create(
+    name: str, model: CellModel | str, size: int, *, sign: str | None = None, positions=None, state=None, seed: int = 0
+) -> Population:
     """Make a population of `size` cells of one model.
 
     `model` is a CellModel, a catalogue name or the path of a model file. `sign` is "excitatory", "inhibitory" or None

@@ -138,7 +138,9 @@ class Projection:
             )
 
 
-def connect(source: Population, target: Population, synapse: SynapseModel | str, wiring, *, receptor: str, weight, delay=0 * second, seed: int = 0) -> Projection:
+def connect(
+    source: Population, target: Population, synapse: SynapseModel | str, wiring, *, receptor: str, weight, delay=0 * second, seed: int = 0
+) -> Projection:
     """Connect two populations by synapses of one model.
 
     `wiring` is one of the wirings (AllToAll, FixedProbability ...), `receptor` a receptor of the target's model,
@@ -171,11 +173,15 @@ def connect(source: Population, target: Population, synapse: SynapseModel | str,
     if hasattr(wiring, "order"):  # pairs are sorted, so values given one by one must follow them
         weight, delay = (value[wiring.order] if np.ndim(value) else value for value in (weight, delay))
     pre, post = wiring.pairs(_side(source), _side(target), source.name == target.name, rng)
-    columns = new_synapses(source, slot, synapse, Recipe(wiring, weight, delay), source.ids[pre], target.ids[post], rng, f"projection {name!r}")
+    columns = new_synapses(
+        source, slot, synapse, Recipe(wiring, weight, delay), source.ids[pre], target.ids[post], rng, f"projection {name!r}"
+    )
     columns = {"id": np.arange(len(pre)), "parent": np.full(len(pre), -1), **columns}
     recipe = Recipe(wiring, *(None if np.ndim(value) else value for value in (weight, delay)))
     flight = Table({"synapse": np.empty(0, np.int64), "step": np.empty(0, np.int64)})
-    return Projection(name, source.name, target.name, synapse, slot, "split", recipe, Table(columns), flight, len(pre), dict(synapse.shared))
+    return Projection(
+        name, source.name, target.name, synapse, slot, "split", recipe, Table(columns), flight, len(pre), dict(synapse.shared)
+    )
 
 
 def new_synapses(source, receptor, synapse, recipe, pre, post, rng, what, now: float = NEVER) -> dict[str, np.ndarray]:

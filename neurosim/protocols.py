@@ -37,11 +37,13 @@ PROTOCOLS: Mapping[str, Protocol] = {
         {"amplitude": _CURRENT, "duration": _TIME}, {**_SETTLE, "after": _TIME}, {"rate": Hz.dim, "spike_count": DIMENSIONLESS}
     ),
     "current_pulse": Protocol(
-        {"amplitude": _CURRENT, "duration": _TIME, "observe": _TIME}, _SETTLE,
+        {"amplitude": _CURRENT, "duration": _TIME, "observe": _TIME},
+        _SETTLE,
         {"peak": _VOLTAGE, "height": _VOLTAGE, "trough": _VOLTAGE, "half_width": _TIME, "spike_count": DIMENSIONLESS},
     ),
     "voltage_displacement": Protocol(
-        {"displacement": _VOLTAGE, "observe": _TIME}, _SETTLE,
+        {"displacement": _VOLTAGE, "observe": _TIME},
+        _SETTLE,
         {"peak": _VOLTAGE, "height": _VOLTAGE, "peak_time": _TIME, "spike_count": DIMENSIONLESS},
     ),
     "psp": Protocol({"receptor": None, "observe": _TIME}, {**_SETTLE, "weight": None}, {"psp_peak": _VOLTAGE}),
@@ -103,7 +105,8 @@ def read_expected(row: Mapping[str, Any], cell: Any, where: str) -> Expected:
         settings=_settings(row, settings, cell, where, number),
         measure=row["measure"],
         value=value,
-        tolerance=abs(value) * number("tolerance", DIMENSIONLESS, tolerance[:-1]) / 100 if tolerance.endswith("%")
+        tolerance=abs(value) * number("tolerance", DIMENSIONLESS, tolerance[:-1]) / 100
+        if tolerance.endswith("%")
         else number("tolerance", measured, tolerance),
         dt=number("dt", second.dim, row.get("dt", "0.1*ms")),
         parameters=changes,

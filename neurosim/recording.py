@@ -86,7 +86,9 @@ class PartRecording:
     times too. `counts` are spikes of each cell of `ids` (those alive during the recording).
     """
 
-    def __init__(self, name: str, duration: float, ids=None, counts=None, spikes: SpikeTrains | None = None, traces: Mapping[str, TraceData] = ()):
+    def __init__(
+        self, name: str, duration: float, ids=None, counts=None, spikes: SpikeTrains | None = None, traces: Mapping[str, TraceData] = ()
+    ):
         self.name, self.ids, self.counts = name, ids, counts
         self._duration, self._spikes, self.traces = duration, spikes, dict(traces)
 
@@ -208,7 +210,9 @@ class Recording:
         first, last = recordings[0], recordings[-1]
         for before, after in zip(recordings, recordings[1:], strict=False):
             if before.stop_step != after.start_step or before.dt_si != after.dt_si:
-                raise ValueError(f"recordings do not follow one another: one ends at {before.stop}, the next begins at {after.start}; join them in order")
+                raise ValueError(
+                    f"recordings do not follow one another: one ends at {before.stop}, the next begins at {after.start}; join them in order"
+                )
         duration = (last.stop_step - first.start_step) * first.dt_si
         names = dict.fromkeys(name for recording in recordings for name in recording.names)
         parts = {name: _join(name, [r[name] for r in recordings if name in r], duration) for name in names}

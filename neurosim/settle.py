@@ -45,7 +45,9 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
         daughters[name] = len(population.parents) + np.arange(len(divisions[name]))
     unlinked, links = {}, {}
     for name, projection in circuit.projections.items():
-        lost = [np.isin(projection.synapses[column], dead[end]) for column, end in (("pre", projection.source), ("post", projection.target))]
+        lost = [
+            np.isin(projection.synapses[column], dead[end]) for column, end in (("pre", projection.source), ("post", projection.target))
+        ]
         table = events.of("unlink", name)
         doomed = (lost[0] | lost[1])[projection.rows(table["synapse"])]
         table = _without(table, doomed, f"{name}: unlinked and its cell dies", dropped)

@@ -17,7 +17,16 @@ from neurosim.stimuli import whole_steps
 from neurosim.units import Quantity, second, to_si
 
 
-def simulate(circuit: Circuit, duration: Quantity, *, inputs: Sequence = (), record: Sequence = (), modulate: Mapping[str, float] | None = None, backend=None, progress: bool = True) -> tuple[Circuit, Recording]:
+def simulate(
+    circuit: Circuit,
+    duration: Quantity,
+    *,
+    inputs: Sequence = (),
+    record: Sequence = (),
+    modulate: Mapping[str, float] | None = None,
+    backend=None,
+    progress: bool = True,
+) -> tuple[Circuit, Recording]:
     """Run a circuit and return the circuit as it is then, and what was recorded.
 
     `inputs` drive it in its own time; `record` asks for traces (spikes and spike counts of all populations are always
@@ -48,7 +57,7 @@ def checked(circuit, duration, inputs, record, modulate, backend):
     if not isinstance(circuit, Circuit):
         raise TypeError(f"simulate needs a circuit, not {circuit!r}; make one with ns.Circuit([...], [...])")
     if not hasattr(backend, "dt") or not hasattr(backend, "run"):
-        raise TypeError(f"{backend!r} is no backend; give one such as ns.Brian2(dt=0.1*ms, target=\"numpy\")")
+        raise TypeError(f'{backend!r} is no backend; give one such as ns.Brian2(dt=0.1*ms, target="numpy")')
     dt = to_si(backend.dt, second, "dt of the backend")
     circuit = _with_dt(circuit, dt)
     steps = whole_steps(duration, dt, "the duration of the simulation")
@@ -82,7 +91,9 @@ def _with_dt(circuit: Circuit, dt: float) -> Circuit:
         raise ValueError(f"this circuit runs at dt = {circuit.dt_si * 1e3:g} ms and has {count} spikes in flight in {name!r}; keep that dt")
     step = round(circuit.time_si / dt)
     if abs(circuit.time_si - step * dt) > 1e-6 * dt:
-        raise ValueError(f"this circuit stands at {circuit.time}, which is no whole multiple of dt = {dt * 1e3:g} ms; keep dt = {circuit.dt_si * 1e3:g} ms")
+        raise ValueError(
+            f"this circuit stands at {circuit.time}, which is no whole multiple of dt = {dt * 1e3:g} ms; keep dt = {circuit.dt_si * 1e3:g} ms"
+        )
     return replace(circuit, dt_si=dt, step=step)
 
 

@@ -52,17 +52,23 @@ class _Input:
 
     def _population(self, circuit):
         if self.population not in circuit.populations:
-            raise ValueError(f"input {self.label!r} drives population {self.population!r}, which is not in the circuit.{near(self.population, circuit.populations)}")
+            raise ValueError(
+                f"input {self.label!r} drives population {self.population!r}, which is not in the circuit.{near(self.population, circuit.populations)}"
+            )
         return circuit.populations[self.population]
 
     def _receptor(self, population, kind):
         receptors = population.model.receptors
         if self.receptor not in receptors:
-            raise ValueError(f"input {self.label!r} acts on receptor {self.receptor!r}, which population {population.name!r} ({population.model.name}) has not.{near(self.receptor, receptors)}")
+            raise ValueError(
+                f"input {self.label!r} acts on receptor {self.receptor!r}, which population {population.name!r} ({population.model.name}) has not.{near(self.receptor, receptors)}"
+            )
         receptor = receptors[self.receptor]
         if receptor.kind != kind:
             needs = "spikes (PoissonInput)" if receptor.kind == "jump" else "a current (StepCurrent, NoiseCurrent)"
-            raise ValueError(f"input {self.label!r} cannot act on receptor {self.receptor!r} of {population.model.name!r}, which takes {needs}")
+            raise ValueError(
+                f"input {self.label!r} cannot act on receptor {self.receptor!r} of {population.model.name!r}, which takes {needs}"
+            )
         return receptor
 
     def _heirs(self, population):
@@ -90,7 +96,9 @@ class _Input:
         for key, value in quantities.items():
             si = np.asarray(to_si(value, unit[key], f"{key} of input {self.label!r}"), dtype=float)
             if si.ndim and si.shape != (size,):
-                raise ValueError(f"{key} of input {self.label!r} has shape {si.shape}, but it reaches {size} cells; give one value or {size}")
+                raise ValueError(
+                    f"{key} of input {self.label!r} has shape {si.shape}, but it reaches {size} cells; give one value or {size}"
+                )
             if not np.isfinite(si).all():
                 raise ValueError(f"{key} of input {self.label!r} is not finite: {value}; give finite numbers")
             values[key] = np.broadcast_to(si, size)[entries].copy()
@@ -119,7 +127,9 @@ class PoissonInput(_Input):
         values = self._values(units, entries, size, rate=self.rate, weight=self.weight)
         mean = values.pop("rate") * dt
         if (mean < 0).any() or (mean > LARGEST_POISSON_MEAN).any():
-            raise ValueError(f"rate of input {self.label!r} is {self.rate}; give 0 or more, and less than {LARGEST_POISSON_MEAN:g} spikes a time step")
+            raise ValueError(
+                f"rate of input {self.label!r} is {self.rate}; give 0 or more, and less than {LARGEST_POISSON_MEAN:g} spikes a time step"
+            )
         ids = family if self.shared_noise else population.ids[rows]
         key = stream_key(circuit.seed, f"input/{self.label}")
         return Bound("poisson", self.label, population.name, self.receptor, rows, {"mean": mean, **values}, key, ids)
@@ -235,7 +245,9 @@ class Presentations(_Input):
         if rates.ndim != 2 or rates.shape[1] != size:
             raise ValueError(f"rates of input {self.label!r} have shape {rates.shape}; give (stimuli, {size}), a column for each cell")
         if not ((rates >= 0) & (rates * dt <= 1)).all():
-            raise ValueError(f"rates of input {self.label!r} run from {rates.min():g} to {rates.max():g} Hz; give 0 or more and at most one spike a time step ({1 / dt:g} Hz)")
+            raise ValueError(
+                f"rates of input {self.label!r} run from {rates.min():g} to {rates.max():g} Hz; give 0 or more and at most one spike a time step ({1 / dt:g} Hz)"
+            )
         length = whole_steps(self.duration, dt, f"duration of input {self.label!r}")
         if length < 1:
             raise ValueError(f"duration of input {self.label!r} is {self.duration}; give at least one time step ({dt * 1e3:g} ms)")
@@ -248,7 +260,10 @@ class Presentations(_Input):
         first, last = max(0, (start - begin) // length), min(len(rates), -((begin - stop) // length))
         onsets = begin + length * np.arange(first, last)
         key = stream_key(circuit.seed, f"input/{self.label}")
-        spikes = [_count_up(rates[first + k, entries] * dt, uniform(key, population.ids[rows], onset), length, onset) for k, onset in enumerate(onsets)]
+        spikes = [
+            _count_up(rates[first + k, entries] * dt, uniform(key, population.ids[rows], onset), length, onset)
+            for k, onset in enumerate(onsets)
+        ]
         row, step = (np.concatenate([part[k] for part in spikes]) if spikes else np.empty(0, np.int64) for k in (0, 1))
         here = (step >= start) & (step < stop)
         return Bound("spikes", self.label, population.name, None, rows[row[here]], {}, steps=step[here], onsets=onsets[onsets >= start])
@@ -266,7 +281,9 @@ def whole_steps(time: Quantity, dt: float, what: str) -> int:
 def _sources(stimulus, circuit):
     population = stimulus._population(circuit)
     if not population.model.source:
-        raise ValueError(f"input {stimulus.label!r} gives spikes to population {population.name!r}, but {population.model.name!r} cells make their own; create the population from 'spike_source'")
+        raise ValueError(
+            f"input {stimulus.label!r} gives spikes to population {population.name!r}, but {population.model.name!r} cells make their own; create the population from 'spike_source'"
+        )
     return population
 
 

@@ -31,7 +31,9 @@ def save_circuit(circuit: Circuit, path) -> Path:
     """
     arrays, parts = {}, {"populations": [], "projections": []}
     for name, population in circuit.populations.items():
-        parts["populations"].append({"name": name, "model": population.model.specification(), "sign": population.sign, "shared": dict(population.shared)})
+        parts["populations"].append(
+            {"name": name, "model": population.model.specification(), "sign": population.sign, "shared": dict(population.shared)}
+        )
         arrays |= {f"{name}/cells/{column}": values for column, values in population.cells.items()}
         arrays[f"{name}/parents"] = population.parents
     for name, projection in circuit.projections.items():
@@ -58,7 +60,9 @@ def load_circuit(path) -> Circuit:
     for entry in about["populations"]:
         name = entry["name"]
         model = CellModel.from_specification(entry["model"])
-        populations[name] = Population(name, model, _table(arrays, f"{name}/cells/"), arrays[f"{name}/parents"], entry["sign"], entry["shared"])
+        populations[name] = Population(
+            name, model, _table(arrays, f"{name}/cells/"), arrays[f"{name}/parents"], entry["sign"], entry["shared"]
+        )
     projections = []
     for entry in about["projections"]:
         name = entry["name"]
@@ -107,7 +111,9 @@ def read_archive(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is damaged or no {kind} of neurosim ({error}); give a file that neurosim saved") from None
     if about.get("kind") != kind or about.get("format") != FORMAT:
-        raise ValueError(f"{path} holds a {about.get('kind')} in format {about.get('format')}, not a {kind} in format {FORMAT}; give another file")
+        raise ValueError(
+            f"{path} holds a {about.get('kind')} in format {about.get('format')}, not a {kind} in format {FORMAT}; give another file"
+        )
     for name, digest in about["sha256"].items():
         if name not in arrays or _digest(arrays[name]) != digest:
             raise ValueError(f"{path} is damaged: {name} does not match its hash; use another copy")

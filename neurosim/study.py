@@ -27,7 +27,9 @@ def arguments(description: str, argv: Sequence[str] | None = None) -> argparse.N
     """Read the arguments that all studies take: --seed, --scale, --out."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
-    parser.add_argument("--scale", choices=SCALES, default="full", help="smoke: seconds, no finding; small: about a minute; full: the study (default)")
+    parser.add_argument(
+        "--scale", choices=SCALES, default="full", help="smoke: seconds, no finding; small: about a minute; full: the study (default)"
+    )
     parser.add_argument("--out", type=Path, default=None, help="a new folder for figures and data (default results/<study>, numbered)")
     return parser.parse_args(argv)
 
@@ -49,7 +51,9 @@ def new_folder(wanted: Path | None, study: str) -> Path:
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise type(error)(error.errno, f"{folder} cannot be made ({error.strerror}); give --out a folder in a place that you may write to") from None
+        raise type(error)(
+            error.errno, f"{folder} cannot be made ({error.strerror}); give --out a folder in a place that you may write to"
+        ) from None
     about = {"study": study, "command": sys.argv, "python": platform.python_version(), "platform": platform.platform()}
     write_json(folder / "run.json", about | {"versions": {name: version(name) for name in PACKAGES}})
     return folder
@@ -87,7 +91,10 @@ def each(function: Callable, cases: Mapping[str, tuple], workers: int | None = N
     were finished; workers end with their parent, however it ends.
     """
     workers = min(len(cases), workers or os.cpu_count() or 1)
-    bars = {name: tqdm(total=1.0, desc=name, position=n, bar_format="{desc:<16.16}{percentage:3.0f}%|{bar}| {elapsed}") for n, name in enumerate(cases)}
+    bars = {
+        name: tqdm(total=1.0, desc=name, position=n, bar_format="{desc:<16.16}{percentage:3.0f}%|{bar}| {elapsed}")
+        for n, name in enumerate(cases)
+    }
     outcomes: dict[str, object] = {}
     try:
         if workers == 1:

@@ -75,7 +75,9 @@ def carry_out(circuit: Circuit, edit: Edit) -> Circuit:
         old = circuit.projections[name]
         synapses = change.carry_out(old.synapses)
         made = len(synapses) - change.kept
-        parts[name] = replace(old, synapses=synapses, flight=_fly_on(old.flight, old.synapses, synapses, change), next_id=old.next_id + made)
+        parts[name] = replace(
+            old, synapses=synapses, flight=_fly_on(old.flight, old.synapses, synapses, change), next_id=old.next_id + made
+        )
     return circuit.updated(parts)
 
 
@@ -91,7 +93,10 @@ def plan(circuit: Circuit, events: Events) -> Edit:
     for name, population in circuit.populations.items():
         if len(settled.dead[name]) or len(settled.divisions[name]):
             cells[name], parents[name] = _edit_cells(circuit, population, settled)
-    grown = {name: carried(circuit.populations[name], cells[name], parents[name]) if name in cells else circuit.populations[name] for name in circuit.populations}
+    grown = {
+        name: carried(circuit.populations[name], cells[name], parents[name]) if name in cells else circuit.populations[name]
+        for name in circuit.populations
+    }
     for name, projection in circuit.projections.items():
         touched = projection.source in cells or projection.target in cells
         if touched or len(settled.unlinked[name]) or len(settled.links[name]):
@@ -192,7 +197,9 @@ def _fresh_synapses(circuit: Circuit, projection: Projection, settled: Settled, 
     new = [np.isin(side.ids, settled.daughters[side.name]) for side in (source, target)]
     sides = [Side(len(side), side.cells["position"]) for side in (source, target)]
     pre, post = projection.recipe.wiring.newborn_pairs(*sides, source is target, *new, rng)
-    wired = new_synapses(source, projection.receptor, projection.synapse, projection.recipe, source.ids[pre], target.ids[post], rng, what, circuit.time_si)
+    wired = new_synapses(
+        source, projection.receptor, projection.synapse, projection.recipe, source.ids[pre], target.ids[post], rng, what, circuit.time_si
+    )
     return {name: np.concatenate([columns[name], wired[name]]) for name in columns}
 
 

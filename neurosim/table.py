@@ -48,9 +48,7 @@ class Table:
         return (
             isinstance(other, Table)
             and set(self) == set(other)
-            and all(
-                self[name].dtype == other[name].dtype and self[name].tobytes() == other[name].tobytes() for name in self
-            )
+            and all(self[name].dtype == other[name].dtype and self[name].tobytes() == other[name].tobytes() for name in self)
         )
 
     __hash__ = None

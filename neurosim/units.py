@@ -9,31 +9,92 @@ from typing import Any
 import numpy as np
 from brian2 import DimensionMismatchError, Quantity, get_dimensions
 from brian2.units import (
-    Hz, Mohm, amp, cm, farad, kelvin, kHz, kilogram, kohm, metre, mm, mole, ms, msiemens, mV, nA, nF, nS, ohm, pA, pF, second, siemens,
-    uA, uF, um, uS, us, volt,
+    Hz,
+    Mohm,
+    amp,
+    cm,
+    farad,
+    kelvin,
+    kHz,
+    kilogram,
+    kohm,
+    metre,
+    mm,
+    mole,
+    ms,
+    msiemens,
+    mV,
+    nA,
+    nF,
+    nS,
+    ohm,
+    pA,
+    pF,
+    second,
+    siemens,
+    uA,
+    uF,
+    um,
+    uS,
+    us,
+    volt,
 )
 from brian2.units.allunits import uvolt as uV
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_or_create_dimension
 
 # the last of each row is the one that errors propose
-UNITS: Mapping[str, Quantity] = MappingProxyType({
-    "amp": amp, "uA": uA, "nA": nA, "pA": pA,
-    "volt": volt, "uV": uV, "mV": mV,
-    "siemens": siemens, "msiemens": msiemens, "uS": uS, "nS": nS,
-    "farad": farad, "uF": uF, "nF": nF, "pF": pF,
-    "second": second, "us": us, "ms": ms,
-    "metre": metre, "cm": cm, "mm": mm, "um": um,
-    "kHz": kHz, "Hz": Hz,
-    "ohm": ohm, "kohm": kohm, "Mohm": Mohm,
-    "kelvin": kelvin, "kilogram": kilogram, "mole": mole,
-})
+UNITS: Mapping[str, Quantity] = MappingProxyType(
+    {
+        "amp": amp,
+        "uA": uA,
+        "nA": nA,
+        "pA": pA,
+        "volt": volt,
+        "uV": uV,
+        "mV": mV,
+        "siemens": siemens,
+        "msiemens": msiemens,
+        "uS": uS,
+        "nS": nS,
+        "farad": farad,
+        "uF": uF,
+        "nF": nF,
+        "pF": pF,
+        "second": second,
+        "us": us,
+        "ms": ms,
+        "metre": metre,
+        "cm": cm,
+        "mm": mm,
+        "um": um,
+        "kHz": kHz,
+        "Hz": Hz,
+        "ohm": ohm,
+        "kohm": kohm,
+        "Mohm": Mohm,
+        "kelvin": kelvin,
+        "kilogram": kilogram,
+        "mole": mole,
+    }
+)
 SI_UNITS: Mapping[str, float] = MappingProxyType({name: float(unit) for name, unit in UNITS.items()})
 _BASE = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candela")
 _NAMED = ("volt", "siemens", "farad", "ohm", "Hz", *_BASE[:-1])
 
 __all__ = [
-    *UNITS, "DIMENSIONLESS", "Dimension", "DimensionMismatchError", "Quantity", "SI_UNITS", "UNITS", "get_dimensions", "quantity",
-    "exponents", "from_exponents", "to_si", "unit_name",
+    *UNITS,
+    "DIMENSIONLESS",
+    "Dimension",
+    "DimensionMismatchError",
+    "Quantity",
+    "SI_UNITS",
+    "UNITS",
+    "get_dimensions",
+    "quantity",
+    "exponents",
+    "from_exponents",
+    "to_si",
+    "unit_name",
 ]
 
 

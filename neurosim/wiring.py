@@ -9,6 +9,7 @@ import operator
 from dataclasses import dataclass, fields
 
 import numpy as np
+
 from neurosim.errors import near
 from neurosim.units import Quantity, metre, to_si
 
@@ -218,7 +219,9 @@ class _Named(Wiring):
     repeatable = False
 
     def _newborn_made(self, source, target, same, new, rng):
-        raise ValueError(f"{type(self).__name__} names fixed cells, so it cannot wire a newborn; use newborn='split' or 'copy', or another wiring")
+        raise ValueError(
+            f"{type(self).__name__} names fixed cells, so it cannot wire a newborn; use newborn='split' or 'copy', or another wiring"
+        )
 
 
 @dataclass(frozen=True)
@@ -232,7 +235,9 @@ class OneToOne(_Named):
 
     def _made(self, source, target, same, block, rng):
         if source.size != target.size:
-            raise ValueError(f"OneToOne joins {source.size} source to {target.size} target cells, but it needs equal sizes; use another wiring")
+            raise ValueError(
+                f"OneToOne joins {source.size} source to {target.size} target cells, but it needs equal sizes; use another wiring"
+            )
         if same:
             raise ValueError("OneToOne joins a population to itself, which would make nothing but autapses; name them with Pairs if wanted")
         return block[1], block[1]
@@ -258,7 +263,9 @@ class Pairs(_Named):
             ids.flags.writeable = False
             object.__setattr__(self, name, ids)
         if self.pre.size != self.post.size:
-            raise ValueError(f"Pairs has {self.pre.size} pre and {self.post.size} post cells, but it needs as many of both; complete the shorter")
+            raise ValueError(
+                f"Pairs has {self.pre.size} pre and {self.post.size} post cells, but it needs as many of both; complete the shorter"
+            )
 
     def __eq__(self, other):
         if not isinstance(other, Pairs):
@@ -281,7 +288,9 @@ class Pairs(_Named):
         for name, ids, size in (("pre", self.pre, source.size), ("post", self.post, target.size)):
             wrong = ids[(ids < 0) | (ids >= size)]
             if wrong.size:
-                raise ValueError(f"{name} of Pairs holds the cell {wrong[0]}, but the population has {size} cells; give ids from 0 to {size - 1}")
+                raise ValueError(
+                    f"{name} of Pairs holds the cell {wrong[0]}, but the population has {size} cells; give ids from 0 to {size - 1}"
+                )
         return self.pre, self.post
 
 
@@ -367,5 +376,7 @@ def _check_same(source, target, same):
 def _mask(mask, side, name):
     mask = np.asarray(mask)
     if mask.dtype != bool or mask.shape != (side.size,):
-        raise ValueError(f"{name} has the type {mask.dtype} and shape {mask.shape}, but it needs to be boolean of shape ({side.size},); give a mask")
+        raise ValueError(
+            f"{name} has the type {mask.dtype} and shape {mask.shape}, but it needs to be boolean of shape ({side.size},); give a mask"
+        )
     return mask

@@ -18,7 +18,9 @@ INH = ns.create("inh", "leaky_conductance", 3, sign="inhibitory")
 
 
 def circuit(seed=1):
-    there = ns.connect(EXC, INH, "static", ns.AllToAll(contacts=2), receptor="g_exc", weight=ns.Uniform(1 * nS, 2 * nS), delay=[1, 2] * 12 * ms, seed=seed)
+    there = ns.connect(
+        EXC, INH, "static", ns.AllToAll(contacts=2), receptor="g_exc", weight=ns.Uniform(1 * nS, 2 * nS), delay=[1, 2] * 12 * ms, seed=seed
+    )
     back = ns.connect(INH, EXC, "static", ns.Pairs([0, 2, 2], [3, 0, 0]), receptor="g_inh", weight=[1, 2, 4] * nS)
     return ns.Circuit([EXC, INH], [there, back], seed=seed)
 
@@ -82,19 +84,30 @@ def test_a_projection_holds_synapses_with_ids_weights_and_delays():
 def test_values_given_one_by_one_follow_their_pairs():
     """Synapses are sorted by pre, then post; weights and delays go with the pairs as they were given."""
     back = ns.connect(INH, EXC, "static", ns.Pairs([2, 0, 1], [3, 1, 2]), receptor="g_inh", weight=[1, 2, 3] * nS, delay=[3, 2, 1] * ms)
-    found = zip(back.synapses["pre"].tolist(), back.synapses["post"].tolist(), np.round(back.weight / nS).tolist(), np.round(back.delay / ms).tolist(), strict=True)
+    found = zip(
+        back.synapses["pre"].tolist(),
+        back.synapses["post"].tolist(),
+        np.round(back.weight / nS).tolist(),
+        np.round(back.delay / ms).tolist(),
+        strict=True,
+    )
     assert list(found) == [(0, 1, 2, 2), (1, 2, 3, 1), (2, 3, 1, 3)]
 
 
 def test_the_seed_of_a_projection_fixes_its_draws():
-    one, again, other = (ns.connect(EXC, INH, "static", ns.FixedProbability(0.5), receptor="g_exc", weight=ns.Exponential(1 * nS), seed=seed) for seed in (1, 1, 2))
+    one, again, other = (
+        ns.connect(EXC, INH, "static", ns.FixedProbability(0.5), receptor="g_exc", weight=ns.Exponential(1 * nS), seed=seed)
+        for seed in (1, 1, 2)
+    )
     assert one.synapses == again.synapses and one.synapses != other.synapses
 
 
 def test_replacing_keeps_all_else():
     there = circuit()["exc_to_inh"].replace(name="there", newborn="copy")
     assert there.name == "there" and there.newborn == "copy" and there.synapses == circuit()["exc_to_inh"].synapses
-    wired = ns.connect(EXC, INH, "static", ns.FixedProbability(0.5), receptor="g_exc", weight=ns.Exponential(1 * nS)).replace(newborn="wire")
+    wired = ns.connect(EXC, INH, "static", ns.FixedProbability(0.5), receptor="g_exc", weight=ns.Exponential(1 * nS)).replace(
+        newborn="wire"
+    )
     assert wired.newborn == "wire"
 
 
@@ -136,7 +149,9 @@ def test_weight_matrix_sums_what_is_delivered():
     assert np.allclose(matrix / nS, [[0, 0, 0, 1], [0, 0, 0, 0], [6, 0, 0, 0]])
     divided = ns.apply(now, ns.Events.divide("inh", [2], rng=np.random.default_rng(1), share=0.25))
     assert np.allclose(divided.weight_matrix("inh_to_exc") / nS, [[0, 0, 0, 1], [0, 0, 0, 0], [1.5, 0, 0, 0], [4.5, 0, 0, 0]])
-    assert divided.weight_matrix("exc_to_inh").sum(axis=1) / nS == pytest.approx(now.weight_matrix("exc_to_inh").sum(axis=1) / nS + (now.weight_matrix("exc_to_inh") / nS)[:, 2])
+    assert divided.weight_matrix("exc_to_inh").sum(axis=1) / nS == pytest.approx(
+        now.weight_matrix("exc_to_inh").sum(axis=1) / nS + (now.weight_matrix("exc_to_inh") / nS)[:, 2]
+    )
     dead = ns.apply(now, ns.Events.kill("exc", [0]))
     assert np.allclose(dead.weight_matrix("inh_to_exc") / nS, [[0, 0, 1], [0, 0, 0], [0, 0, 0]])
 

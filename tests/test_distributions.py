@@ -11,7 +11,7 @@ from scipy import stats
 
 from neurosim.distributions import Exponential, LogNormal, Normal, Uniform, draw, from_specification
 from neurosim.randomness import generator
-from neurosim.units import mV, ms, nS, siemens, volt
+from neurosim.units import ms, mV, nS, siemens, volt
 
 CASES = [
     (Normal(-60 * mV, 5 * mV), stats.norm(-60e-3, 5e-3)),

@@ -243,7 +243,10 @@ def no_compiler(monkeypatch):
 
 
 def test_without_a_compiler_numpy_takes_over_and_says_so(no_compiler):
-    with pytest.warns(UserWarning, match=re.escape("no C++ compiler was found, so simulations run on the NumPy target, about 10 times slower; install g++")):
+    with pytest.warns(
+        UserWarning,
+        match=re.escape("no C++ compiler was found, so simulations run on the NumPy target, about 10 times slower; install g++"),
+    ):
         after, recording = ns.simulate(CIRCUIT, 1 * ms, progress=False)
     expected, _ = simulate()
     assert differences(after, expected) == []
@@ -293,7 +296,9 @@ def test_a_state_that_is_not_finite_is_found_at_the_boundary():
     wild = ns.load_cell("leaky_conductance").replace(C_m=1e-300 * nA * second / mV, V_th=1e6 * mV)
     circuit = ns.Circuit([ns.create("exc", wild, 10)])
     simulate(circuit, 0.5 * ms, inputs=inputs)
-    with pytest.raises(ns.NonFiniteStateError, match=r"v of 'exc' is (nan|-?inf) for 2 of 10 \(first id 3\) at 1. ms; lower dt or the input") as caught:
+    with pytest.raises(
+        ns.NonFiniteStateError, match=r"v of 'exc' is (nan|-?inf) for 2 of 10 \(first id 3\) at 1. ms; lower dt or the input"
+    ) as caught:
         simulate(circuit, 1 * ms, inputs=inputs, record=[ns.Trace("exc", "v")])
     error = caught.value
     assert error.circuit.time == 1 * ms and np.isfinite(error.circuit["exc"].cells["v"][[0, 1, 2, 4, 5, 6, 8, 9]]).all()
@@ -433,7 +438,9 @@ def test_asking_for_what_was_not_recorded():
     _, recording = simulate()
     with pytest.raises(KeyError, match=r"nothing was recorded of 'ex' .*Did you mean 'exc'"):
         recording["ex"]
-    with pytest.raises(AttributeError, match=re.escape("'v' of 'exc' was not traced (traced: nothing); ask for it with record=[ns.Trace('exc', 'v')]")):
+    with pytest.raises(
+        AttributeError, match=re.escape("'v' of 'exc' was not traced (traced: nothing); ask for it with record=[ns.Trace('exc', 'v')]")
+    ):
         recording["exc"].v
     history = develop()
     with pytest.raises(ValueError, match="nothing was recorded over this life; ask for it with"):

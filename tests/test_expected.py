@@ -111,7 +111,10 @@ def test_its_own_method_keeps_the_onsets():
 def test_the_error_of_its_own_method_shrinks_with_the_time_step():
     density = [7, 15, 30]
     model = MODELS["hodgkin_huxley"]
-    errors = [max(abs(late_rate(found[d]) / RATES[d] - 1) for d in density) for found in (trains(model, density, dt * ms) for dt in (0.04, 0.02, 0.01))]
+    errors = [
+        max(abs(late_rate(found[d]) / RATES[d] - 1) for d in density)
+        for found in (trains(model, density, dt * ms) for dt in (0.04, 0.02, 0.01))
+    ]
     assert errors[0] > 1.5 * errors[1] > 2 * errors[2]
     assert errors[0] > 0.01  # the control: too coarse a step misses
 

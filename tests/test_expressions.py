@@ -10,8 +10,24 @@ from hypothesis import strategies as st
 from neurosim.errors import Interrupted, NonFiniteStateError, UnsupportedModelError, near
 from neurosim.expressions import evaluate, execute, names_in, parse_unit_text, statements
 from neurosim.units import (
-    DIMENSIONLESS, UNITS, DimensionMismatchError, Quantity, cm, get_dimensions, mV, metre, ms, msiemens, nS, pF, quantity, second,
-    siemens, to_si, unit_name, volt,
+    DIMENSIONLESS,
+    UNITS,
+    DimensionMismatchError,
+    Quantity,
+    cm,
+    get_dimensions,
+    metre,
+    ms,
+    msiemens,
+    mV,
+    nS,
+    pF,
+    quantity,
+    second,
+    siemens,
+    to_si,
+    unit_name,
+    volt,
 )
 
 NUMBERS = st.floats(-100, 100).map(lambda x: round(x, 3))
@@ -23,7 +39,11 @@ def texts(draw, depth=3):
     if depth == 0 or draw(st.booleans()):
         return draw(st.one_of(st.sampled_from(["a", "b"]), NUMBERS.map(lambda x: f"({x})")))
     left, right = draw(texts(depth=depth - 1)), draw(texts(depth=depth - 1))
-    return draw(st.sampled_from([f"({left} + {right})", f"({left} - {right})", f"{left}*{right}", f"-{left}", f"({left})**2", f"{left}/(1 + ({right})**2)"]))
+    return draw(
+        st.sampled_from(
+            [f"({left} + {right})", f"({left} - {right})", f"{left}*{right}", f"-{left}", f"({left})**2", f"{left}/(1 + ({right})**2)"]
+        )
+    )
 
 
 @given(texts(), NUMBERS, NUMBERS)
@@ -36,10 +56,31 @@ def test_arithmetic_is_pythons(text, a, b):
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("exp(1)", math.e), ("log(exp(2))", 2), ("log10(1000)", 3), ("sqrt(9)", 3), ("abs(-2)", 2), ("floor(1.7)", 1), ("ceil(1.2)", 2),
-        ("int(2.9)", 2), ("tanh(0)", 0), ("sin(0)", 0), ("cos(0)", 1), ("exprel(0)", 1), ("exprel(1)", math.e - 1), ("clip(5, 0, 3)", 3),
-        ("clip(-5, 0, inf)", 0), ("cos(pi)", -1), ("1 < 2 < 3", True), ("1 < 2 < 2", False), ("not 1 < 2", False), ("1 > 2 or 2 > 1", True),
-        ("1 > 2 and 2 > 1", False), ("2 != 2", False), ("+3", 3), ("-2**2", -4), ("int(3 > 2)", 1),
+        ("exp(1)", math.e),
+        ("log(exp(2))", 2),
+        ("log10(1000)", 3),
+        ("sqrt(9)", 3),
+        ("abs(-2)", 2),
+        ("floor(1.7)", 1),
+        ("ceil(1.2)", 2),
+        ("int(2.9)", 2),
+        ("tanh(0)", 0),
+        ("sin(0)", 0),
+        ("cos(0)", 1),
+        ("exprel(0)", 1),
+        ("exprel(1)", math.e - 1),
+        ("clip(5, 0, 3)", 3),
+        ("clip(-5, 0, inf)", 0),
+        ("cos(pi)", -1),
+        ("1 < 2 < 3", True),
+        ("1 < 2 < 2", False),
+        ("not 1 < 2", False),
+        ("1 > 2 or 2 > 1", True),
+        ("1 > 2 and 2 > 1", False),
+        ("2 != 2", False),
+        ("+3", 3),
+        ("-2**2", -4),
+        ("int(3 > 2)", 1),
     ],
 )
 def test_functions_and_conditions(text, value):
@@ -76,8 +117,31 @@ def test_units_that_do_not_fit_raise(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "().__class__", "(lambda: 0)()", "[1, 2]", "a if a else a", "'a'", "a[0]", "f'{a}'", "a.b", "(a := 1)", "1 % 2", "1 // 2", "~1", "a @ a",
-        "exp(*a)", "exp(x=1)", "{}", "1j", "None", "a is a", "1 in a", "", "1 +", "await a", "exp(1)(2)", "-" * 100_000 + "1",
+        "().__class__",
+        "(lambda: 0)()",
+        "[1, 2]",
+        "a if a else a",
+        "'a'",
+        "a[0]",
+        "f'{a}'",
+        "a.b",
+        "(a := 1)",
+        "1 % 2",
+        "1 // 2",
+        "~1",
+        "a @ a",
+        "exp(*a)",
+        "exp(x=1)",
+        "{}",
+        "1j",
+        "None",
+        "a is a",
+        "1 in a",
+        "",
+        "1 +",
+        "await a",
+        "exp(1)(2)",
+        "-" * 100_000 + "1",
     ],
 )
 def test_anything_but_arithmetic_is_refused(text):
@@ -121,7 +185,10 @@ def test_update_is_of_the_whole_right_side():
     assert execute("x /= 1 + 3", {"x": 8.0}) == {"x": 2.0}
 
 
-@pytest.mark.parametrize("block", ["import os", "x", "f(x)", "x = y = 1", "x[0] = 1", "x %= 2", "x **= 2", "for i in x: pass", "x.y = 1", "x =", "deliver()", "del x"])
+@pytest.mark.parametrize(
+    "block",
+    ["import os", "x", "f(x)", "x = y = 1", "x[0] = 1", "x %= 2", "x **= 2", "for i in x: pass", "x.y = 1", "x =", "deliver()", "del x"],
+)
 def test_other_statements_are_refused(block):
     with pytest.raises(ValueError, match="not a (block of statements|statement)"):
         statements(block)

@@ -20,7 +20,9 @@ NUMPY = ns.Brian2(target="numpy")
 
 def circuit(size=8, seed=1):
     source, exc = ns.create("source", "spike_source", 2), ns.create("exc", "leaky_conductance", size)
-    loop = ns.connect(exc, exc, "static", ns.FixedProbability(0.3), receptor="g_exc", weight=ns.Uniform(1 * nS, 2 * nS), delay=1 * ms, seed=3).replace(name="loop")
+    loop = ns.connect(
+        exc, exc, "static", ns.FixedProbability(0.3), receptor="g_exc", weight=ns.Uniform(1 * nS, 2 * nS), delay=1 * ms, seed=3
+    ).replace(name="loop")
     into = ns.connect(source, exc, "static", ns.AllToAll(), receptor="g_exc", weight=1 * nS).replace(name="into")
     return ns.Circuit([source, exc], [loop, into], seed=seed)
 
@@ -151,10 +153,14 @@ def test_events_carry_what_caused_them():
     table = ns.Division("exc", ns.RateAbove(20 * Hz), share=(0.4, 0.5), jitter=0.1)(now, recorded(now, COUNTS), rng()).of("division", "exc")
     rows = {int(row["mother"]): row for row in table}
     assert {cell: rows[cell]["value"] for cell in rows} == pytest.approx({0: 30, 2: 70, 5: 90})
-    assert (table["threshold"] == 20).all() and (table["low"] == 0.4).all() and (table["high"] == 0.5).all() and (table["jitter"] == 0.1).all()
+    assert (
+        (table["threshold"] == 20).all() and (table["low"] == 0.4).all() and (table["high"] == 0.5).all() and (table["jitter"] == 0.1).all()
+    )
     assert len(set(table["key"])) == 3
     prune = ns.Rewiring("loop", prune=ns.WeightBelow(1.3 * nS))(now, recorded(now, COUNTS), rng()).of("unlink", "loop")
-    assert prune["value"] == pytest.approx(now["loop"].synapses["weight"][prune["synapse"]]) and (prune["threshold"] == float(1.3 * nS)).all()
+    assert (
+        prune["value"] == pytest.approx(now["loop"].synapses["weight"][prune["synapse"]]) and (prune["threshold"] == float(1.3 * nS)).all()
+    )
     everyone = ns.Apoptosis("exc", count=1)(now, recorded(now, COUNTS), rng()).of("death", "exc")
     assert np.isnan(everyone["value"]).all() and np.isnan(everyone["threshold"]).all()
 
@@ -294,7 +300,9 @@ def test_equal_rules_of_other_labels_draw_other_numbers():
 
 
 def test_phases_follow_one_another():
-    life = ns.Lifecycle(epoch=5 * ms, phases=[ns.Phase("a", 2, modulate={"x.learning": [0.5, 2]}), ns.Phase("b", 1, modulate={"x.learning": 0})])
+    life = ns.Lifecycle(
+        epoch=5 * ms, phases=[ns.Phase("a", 2, modulate={"x.learning": [0.5, 2]}), ns.Phase("b", 1, modulate={"x.learning": 0})]
+    )
     assert life.epochs == 3 and [(phase.name, number) for phase, number in life] == [("a", 0), ("a", 1), ("b", 0)]
     assert [phase.factors(number) for phase, number in life] == [{"x.learning": 0.5}, {"x.learning": 2.0}, {"x.learning": 0.0}]
     rules = [ns.Division("exc"), ns.Rewiring("loop"), ns.Apoptosis("exc", label="mine"), Oldest()]
@@ -322,7 +330,10 @@ def test_two_lives_one_after_the_other_are_one():
     assert np.concatenate([first.census, rest.census[rest.census["epoch"] > 3]]).tobytes() == whole.census.tobytes()
     assert rest.phases == [("decline", 4, 6)] and differences(whole.circuits["growth"], first.circuit) == []
     # cells that were born in the first life have parents and births in the second one's lineage too
-    assert set(rest.lineage["id"].tolist()) >= set(first.circuit["exc"].ids.tolist()) and (rest.lineage["birth"] > 0).sum() > (rest.events["kind"] == "division").sum()
+    assert (
+        set(rest.lineage["id"].tolist()) >= set(first.circuit["exc"].ids.tolist())
+        and (rest.lineage["birth"] > 0).sum() > (rest.events["kind"] == "division").sum()
+    )
 
 
 def test_census_events_and_lineage_agree(history):
@@ -368,7 +379,10 @@ def test_growth_ends_and_phases_are_kept(history):
     assert len(history.circuits["growth"]["exc"]) == history.series("exc")["size"][3] == 14
     assert differences(history.circuits["decline"], history.circuit) == []
     assert history.circuit.epoch == 6 and history.circuit.step == 240 and history.start.epoch == 0
-    assert all(event in {"growth/division.exc", "decline/apoptosis.exc", "decline/division.exc", "decline/rewiring.loop"} for event in history.events["rule"].tolist())
+    assert all(
+        event in {"growth/division.exc", "decline/apoptosis.exc", "decline/division.exc", "decline/rewiring.loop"}
+        for event in history.events["rule"].tolist()
+    )
 
 
 def test_measures_are_those_before_each_boundary(history):
@@ -391,7 +405,15 @@ def test_a_history_prints_as_a_table(history):
     expected = [
         ["start", "0", "8", str(synapses[0]), "0", "0"],
         ["growth", "3", "14", str(synapses[3]), "6", "0", f"{exc['size'][2]:.3f}", "1.000"],
-        ["decline", "3", str(exc["size"][6]), str(synapses[6]), str(exc["births"][4:].sum()), str(exc["deaths"][4:].sum()), f"{exc['size'][5]:.3f}"],
+        [
+            "decline",
+            "3",
+            str(exc["size"][6]),
+            str(synapses[6]),
+            str(exc["births"][4:].sum()),
+            str(exc["deaths"][4:].sum()),
+            f"{exc['size'][5]:.3f}",
+        ],
     ]
     assert [line.split() for line in lines[1:4]] == expected
     only = history.table(cells=["source"], synapses=["into"]).splitlines()
@@ -401,7 +423,12 @@ def test_a_history_prints_as_a_table(history):
 
 def test_conflicts_are_dropped_and_counted():
     """Of a cell that is to die twice and to divide, one death counts; deaths come before divisions."""
-    rules = [ns.Apoptosis("exc", Oldest(), label="one"), ns.Apoptosis("exc", Oldest(), label="two"), ns.Division("exc", Oldest()), ns.Rewiring("loop", prune=ns.Everyone())]
+    rules = [
+        ns.Apoptosis("exc", Oldest(), label="one"),
+        ns.Apoptosis("exc", Oldest(), label="two"),
+        ns.Division("exc", Oldest()),
+        ns.Rewiring("loop", prune=ns.Everyone()),
+    ]
     history = develop(circuit(), ns.Phase("p", 1, rules))
     lost = int(((history.start["loop"].synapses["pre"] == 0) | (history.start["loop"].synapses["post"] == 0)).sum())
     assert dict(history.dropped) == {"exc: killed twice": 1, "exc: divides and dies": 1, "loop: unlinked and its cell dies": lost}
@@ -433,12 +460,16 @@ def test_histories_come_back_from_a_folder(history, tmp_path):
     assert again.census.tobytes() == history.census.tobytes() and again.lineage.tobytes() == history.lineage.tobytes()
     assert differences(again.start, history.start) == differences(again.circuit, history.circuit) == []
     assert list(again.circuits) == list(history.circuits) and differences(again.circuits["growth"], history.circuits["growth"]) == []
-    assert {name: values.tobytes() for name, values in again.measures.items()} == {name: values.tobytes() for name, values in history.measures.items()}
+    assert {name: values.tobytes() for name, values in again.measures.items()} == {
+        name: values.tobytes() for name, values in history.measures.items()
+    }
     assert (again.dropped, again.lost, again.interrupted, str(again)) == (history.dropped, history.lost, history.interrupted, str(history))
     one, other = again.recording["exc"], history.recording["exc"]
     assert one.spikes.step.tolist() == other.spikes.step.tolist() and one.trace("v").si.tobytes() == other.trace("v").si.tobytes()
     replayed = ns.replay(again.start, again.boundaries)
-    assert replayed["exc"].ids.tolist() == history.circuit["exc"].ids.tolist() and replayed["loop"].next_id == history.circuit["loop"].next_id
+    assert (
+        replayed["exc"].ids.tolist() == history.circuit["exc"].ids.tolist() and replayed["loop"].next_id == history.circuit["loop"].next_id
+    )
     unrecorded = develop(circuit(), ns.Phase("p", 1))
     assert ns.load_history(ns.save_history(unrecorded, tmp_path / "short")).recordings == []
     with pytest.raises(FileNotFoundError, match="there is no file .*history.npz"):

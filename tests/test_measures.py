@@ -38,7 +38,9 @@ def test_responses_are_counted_by_stimulus_and_cell():
 
 
 def test_responses_need_the_whole_of_the_stimuli():
-    with pytest.raises(ValueError, match=re.escape("the recording runs from 5. ms to 10. ms, but the stimuli from 0.009 to 0.011 s; record them all")):
+    with pytest.raises(
+        ValueError, match=re.escape("the recording runs from 5. ms to 10. ms, but the stimuli from 0.009 to 0.011 s; record them all")
+    ):
         responses(recording_of([], 50, 100), "exc", images(2, 1 * ms, start=9 * ms))
     with pytest.raises(ValueError, match="but the stimuli from 0.004"):
         responses(recording_of([], 50, 100), "exc", images(1, 1 * ms, start=4 * ms))
@@ -50,7 +52,9 @@ def test_responses_of_a_simulation_are_its_spikes():
     exc = ns.create("exc", "leaky_adaptive_threshold", 4)
     drive = ns.connect(source, exc, "static", ns.AllToAll(), receptor="v", weight=2 * mV)
     shown = ns.Presentations("source", np.array([[300, 100, 0], [0, 0, 0], [900, 900, 900.0]]) * Hz, duration=20 * ms)
-    _, recording = ns.simulate(ns.Circuit([source, exc], [drive]), 60 * ms, inputs=[shown], backend=ns.Brian2(target="numpy"), progress=False)
+    _, recording = ns.simulate(
+        ns.Circuit([source, exc], [drive]), 60 * ms, inputs=[shown], backend=ns.Brian2(target="numpy"), progress=False
+    )
     counts = responses(recording, "exc", shown)
     assert counts.sum(axis=0).tolist() == recording["exc"].counts.tolist()
     assert not counts[1].any() and (counts[2] > counts[0]).all() and (counts[0] > 0).all()

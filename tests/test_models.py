@@ -15,9 +15,21 @@ from model_texts import CELL, SYNAPSE, load_text
 from neurosim import model_files
 from neurosim.expressions import evaluate, execute, statements
 from neurosim.model_parts import Names
-from neurosim.models import PROTOCOLS, CellModel, SynapseModel, cells, load_cell, load_synapse, synapses
+from neurosim.models import PROTOCOLS, SynapseModel, cells, load_cell, load_synapse, synapses
 from neurosim.units import (
-    DIMENSIONLESS, Hz, amp, farad, get_dimensions, metre, ms, mV, nS, pA, siemens, um, volt,
+    DIMENSIONLESS,
+    Hz,
+    amp,
+    farad,
+    get_dimensions,
+    metre,
+    ms,
+    mV,
+    nS,
+    pA,
+    siemens,
+    um,
+    volt,
 )
 
 STDP = load_synapse("stdp_pair").replace(w_max=2 * nS)
@@ -135,7 +147,8 @@ def test_unitary_strength_is_one_millivolt(name, receptor):
 
 
 @pytest.mark.parametrize(
-    ("name", "row"), [(name, row) for name in MEMBRANES for row in load_cell(name).expected if row.protocol == "rate_functions"],
+    ("name", "row"),
+    [(name, row) for name in MEMBRANES for row in load_cell(name).expected if row.protocol == "rate_functions"],
     ids=lambda value: getattr(value, "measure", value),
 )
 def test_rate_functions(name, row):
@@ -290,9 +303,17 @@ def test_weight_parameters_take_the_unit_of_the_weight(load):
 @pytest.mark.parametrize(
     ("deliver", "linear"),
     [
-        ("deliver(weight)", True), ("deliver(weight*x*(1 - x))", True), ("deliver(2*weight - weight*x)", True), ("deliver(clip(weight, w_min, w_max))", False),
-        ("deliver(weight + w_max)", False), ("deliver(abs(weight))", False), ("deliver(weight**2/w_max)", False), ("deliver(w_max*x)", False),
-        ("weight = clip(weight, w_min, w_max); deliver(weight)", False), ("x += 1; deliver(weight*x)", True), ("deliver(weight); deliver(weight*x)", True),
+        ("deliver(weight)", True),
+        ("deliver(weight*x*(1 - x))", True),
+        ("deliver(2*weight - weight*x)", True),
+        ("deliver(clip(weight, w_min, w_max))", False),
+        ("deliver(weight + w_max)", False),
+        ("deliver(abs(weight))", False),
+        ("deliver(weight**2/w_max)", False),
+        ("deliver(w_max*x)", False),
+        ("weight = clip(weight, w_min, w_max); deliver(weight)", False),
+        ("x += 1; deliver(weight*x)", True),
+        ("deliver(weight); deliver(weight*x)", True),
     ],
 )
 def test_linearity_is_measured(load, deliver, linear):
@@ -302,9 +323,17 @@ def test_linearity_is_measured(load, deliver, linear):
 @pytest.mark.parametrize(
     ("effect", "additive"),
     [
-        ("w_post += amount", True), ("w_post += k*amount", True), ("w_post = w_post + 3*amount", True), ("w_post -= k*amount", True), ("w_post = amount*k", False),
-        ("w_post = clip(w_post + k*amount, 0*pA, 900*pA)", False), ("w_post += k*amount*(1 - w_post/b)", False), ("w_post += k*clip(amount, 0*pA, 5*pA)", False),
-        ("w_post += k*abs(amount)", False), ("w_post *= 1 + k*amount/b", False), ("w_post += k*amount*int(v_post > E_L)", False),
+        ("w_post += amount", True),
+        ("w_post += k*amount", True),
+        ("w_post = w_post + 3*amount", True),
+        ("w_post -= k*amount", True),
+        ("w_post = amount*k", False),
+        ("w_post = clip(w_post + k*amount, 0*pA, 900*pA)", False),
+        ("w_post += k*amount*(1 - w_post/b)", False),
+        ("w_post += k*clip(amount, 0*pA, 5*pA)", False),
+        ("w_post += k*abs(amount)", False),
+        ("w_post *= 1 + k*amount/b", False),
+        ("w_post += k*amount*int(v_post > E_L)", False),
     ],
 )
 def test_additivity_is_measured(load, effect, additive):

@@ -48,7 +48,12 @@ def test_spikes_are_those_of_the_trace():
 
 def test_traces_of_chosen_cells_and_synapses():
     now = circuit()
-    wishes = [ns.Trace("exc", "v", cells=2), ns.Trace("exc", "g_exc", cells=[4, 1]), ns.Trace("loop", "weight", synapses=[3, 0]), ns.Trace("loop", "x")]
+    wishes = [
+        ns.Trace("exc", "v", cells=2),
+        ns.Trace("exc", "g_exc", cells=[4, 1]),
+        ns.Trace("loop", "weight", synapses=[3, 0]),
+        ns.Trace("loop", "x"),
+    ]
     after, recording = simulate(now, 30 * ms, *wishes)
     _, everything = simulate(now, 30 * ms, ns.Trace("exc", "g_exc"), ns.Trace("loop", "weight"))
     exc, loop = recording["exc"], recording["loop"]
@@ -134,7 +139,10 @@ def test_joining_checks_the_order():
 def test_a_recording_shows_what_it_holds():
     _, recording = simulate(circuit(), 20 * ms, ns.Trace("exc", "v", cells=2), ns.Trace("loop", "weight", every=1 * ms))
     count, synapses = recording["exc"].counts.sum(), len(circuit()["loop"])
-    assert repr(recording) == f"<Recording from 0. s to 20. ms:\n  exc: {count} spikes of 6 cells, v of 2 at 200 times\n  loop: weight of {synapses} at 20 times>"
+    assert (
+        repr(recording)
+        == f"<Recording from 0. s to 20. ms:\n  exc: {count} spikes of 6 cells, v of 2 at 200 times\n  loop: weight of {synapses} at 20 times>"
+    )
 
 
 def test_keeping_parts_and_spikes():
@@ -154,7 +162,14 @@ def test_nothing_recorded_of_nothing():
 def test_a_life_traces_the_descendants_of_the_chosen(cells):
     rules = [ns.Division("exc", ns.Busiest(), count=2), ns.Apoptosis("exc", count=1)]
     life = ns.Lifecycle(epoch=5 * ms, phases=[ns.Phase("youth", epochs=6, rules=rules)])
-    history = ns.develop(circuit(), life, inputs=[NOISE], record=[ns.Trace("exc", "v", cells=cells, every=1 * ms), ns.Spikes("exc")], backend=NUMPY, progress=False)
+    history = ns.develop(
+        circuit(),
+        life,
+        inputs=[NOISE],
+        record=[ns.Trace("exc", "v", cells=cells, every=1 * ms), ns.Spikes("exc")],
+        backend=NUMPY,
+        progress=False,
+    )
     lineage = history.lineage
     parents, family = dict(zip(lineage["id"].tolist(), lineage["parent"].tolist(), strict=True)), set()
     for cell in parents:
@@ -177,7 +192,9 @@ def test_a_life_traces_the_descendants_of_the_chosen(cells):
 
 
 def test_columns_for_tables():
-    _, recording = simulate(circuit(), 10 * ms, ns.Trace("exc", "v", cells=[4, 1]), ns.Trace("exc", "g_exc", every=1 * ms), ns.Trace("loop", "x", synapses=2))
+    _, recording = simulate(
+        circuit(), 10 * ms, ns.Trace("exc", "v", cells=[4, 1]), ns.Trace("exc", "g_exc", every=1 * ms), ns.Trace("loop", "x", synapses=2)
+    )
     exc = recording["exc"]
     table = exc.columns("v")
     assert list(table) == ["time (s)", "v of 4 (volt)", "v of 1 (volt)"]

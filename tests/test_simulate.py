@@ -150,7 +150,14 @@ def test_modulating_each_epoch_of_a_phase():
     now = ns.Circuit([ns.create("cells", "leaky_adaptive_threshold", 1)])
     pulses = ns.StepCurrent("cells", "I_e", 1e5 * pA)  # a spike every 2 ms
     life = ns.Lifecycle(epoch=2 * ms, phases=[ns.Phase("a", 3, modulate={"cells.learning": [0, 1, 3]}), ns.Phase("b", 2)])
-    history = ns.develop(now, life, inputs=[pulses], measure=lambda c, r: {"theta": c["cells"].theta[0] / mV, "spikes": r["cells"].counts[0]}, backend=NUMPY, progress=False)
+    history = ns.develop(
+        now,
+        life,
+        inputs=[pulses],
+        measure=lambda c, r: {"theta": c["cells"].theta[0] / mV, "spikes": r["cells"].counts[0]},
+        backend=NUMPY,
+        progress=False,
+    )
     steps = np.diff([0, *history.measures["theta"]]) / history.measures["spikes"]
     assert steps == pytest.approx([0, 0.1, 0.3, 0.1, 0.1])
 

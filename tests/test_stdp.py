@@ -17,7 +17,9 @@ def pairs_of_cells(size, synapse=STDP, weight=0.5 * W_MAX, delay=0 * ms, newborn
     """Independent pairs: source k drives cell k by one plastic synapse, and teacher k makes that cell spike when told."""
     pre, teacher = ns.create("pre", "spike_source", size), ns.create("teacher", "spike_source", size)
     post = ns.create("post", "leaky_adaptive_threshold", size)
-    plastic = ns.connect(pre, post, synapse, ns.OneToOne(), receptor="v", weight=weight, delay=delay).replace(name="plastic", newborn=newborn)
+    plastic = ns.connect(pre, post, synapse, ns.OneToOne(), receptor="v", weight=weight, delay=delay).replace(
+        name="plastic", newborn=newborn
+    )
     force = ns.connect(teacher, post, "static", ns.OneToOne(), receptor="v", weight=1 * volt).replace(name="force")
     return ns.Circuit([pre, teacher, post], [plastic, force])
 
@@ -55,7 +57,12 @@ def test_window():
     np.testing.assert_allclose(change(circuit, after), window(INTERVALS), rtol=1e-6)
 
 
-WRONG = [("tau_plus", 1.01 * TAU_PLUS * ms, 1), ("tau_minus", 1.01 * TAU_MINUS * ms, -1), ("A_plus", 1.01 * A_PLUS, 1), ("A_minus", 1.01 * A_MINUS, -1)]
+WRONG = [
+    ("tau_plus", 1.01 * TAU_PLUS * ms, 1),
+    ("tau_minus", 1.01 * TAU_MINUS * ms, -1),
+    ("A_plus", 1.01 * A_PLUS, 1),
+    ("A_minus", 1.01 * A_MINUS, -1),
+]
 
 
 @pytest.mark.parametrize(("parameter", "value", "side"), WRONG)
@@ -83,7 +90,15 @@ def test_a_delay_moves_the_window():
 
 # --- more than two spikes --------------------------------------------------------------------------------------------
 
-TRIPLETS = [([50], [60, 80]), ([50, 70], [90]), ([50, 90], [70]), ([70], [50, 90]), ([50, 70], [40]), ([90], [40, 60]), ([40, 50, 60, 75], [45, 58, 70, 90])]
+TRIPLETS = [
+    ([50], [60, 80]),
+    ([50, 70], [90]),
+    ([50, 90], [70]),
+    ([70], [50, 90]),
+    ([50, 70], [40]),
+    ([90], [40, 60]),
+    ([40, 50, 60, 75], [45, 58, 70, 90]),
+]
 
 
 def all_pairs(pre, post):
@@ -169,7 +184,9 @@ def presented(normalise="incoming", learning=1.0, split=True, total=TOTAL):
     """Ten stimuli to 12 sources of 3 cells, four sources having divided; returns share * weight summed by cell at each onset."""
     synapse = STDP.replace(normalise=normalise, w_total=total, A_plus=0.05, A_minus=0.02)
     pre, post = ns.create("pre", "spike_source", 12), ns.create("post", "leaky_adaptive_threshold", 3)
-    plastic = ns.connect(pre, post, synapse, ns.FixedProbability(0.8), receptor="v", weight=ns.Uniform(0.2 * W_MAX, 0.6 * W_MAX), seed=2).replace(name="plastic")
+    plastic = ns.connect(
+        pre, post, synapse, ns.FixedProbability(0.8), receptor="v", weight=ns.Uniform(0.2 * W_MAX, 0.6 * W_MAX), seed=2
+    ).replace(name="plastic")
     circuit = ns.Circuit([pre, post], [plastic], seed=1)
     if split:
         circuit = ns.apply(circuit, ns.Events.divide("pre", [0, 1, 2, 3], rng=np.random.default_rng(1)))

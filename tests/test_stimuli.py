@@ -107,7 +107,9 @@ def test_each_onset_runs_the_models_statements():
     circuit = ns.Circuit([source, cell])
     images = ns.Presentations("source", np.zeros((3, 1)) * Hz, duration=5 * ms, start=5 * ms)
     wishes = [ns.Trace("cell", "v"), ns.Trace("cell", "theta")]
-    _, recording = ns.simulate(circuit, 25 * ms, inputs=[images], record=wishes, modulate={"cell.learning": 0.5}, backend=NUMPY, progress=False)
+    _, recording = ns.simulate(
+        circuit, 25 * ms, inputs=[images], record=wishes, modulate={"cell.learning": 0.5}, backend=NUMPY, progress=False
+    )
     v, theta = recording["cell"].trace("v").si, recording["cell"].trace("theta").si
     rest = float(cell.model.namespace()["E_L"])
     assert (v[:, :50] > rest).all() and (v[:, 50:] == rest).all()

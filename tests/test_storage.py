@@ -25,12 +25,29 @@ INPUTS = [
 def circuit():
     """Sources and two kinds of cells, all policies and wirings that differ in what has to be kept."""
     source = ns.create("source", "spike_source", 2)
-    exc = ns.create("exc", ns.load_cell("leaky_conductance").replace(tau_ref=3 * ms), 8, sign="excitatory", state={"v": ns.Normal(-60 * mV, 3 * mV)}, seed=1)
+    exc = ns.create(
+        "exc",
+        ns.load_cell("leaky_conductance").replace(tau_ref=3 * ms),
+        8,
+        sign="excitatory",
+        state={"v": ns.Normal(-60 * mV, 3 * mV)},
+        seed=1,
+    )
     squid = ns.create("squid", "hodgkin_huxley", 2)
     stdp = ns.load_synapse("stdp_pair").replace(w_max=3 * nS, normalise="incoming", w_total=6 * nS)
     projections = [
-        ns.connect(source, exc, stdp, ns.AllToAll(contacts=2), receptor="g_exc", weight=ns.Uniform(0 * nS, 3 * nS), delay=3 * ms).replace(newborn="copy"),
-        ns.connect(exc, exc, "static", ns.FixedProbability(0.4), receptor="g_exc", weight=ns.LogNormal(1 * nS, 0.5), delay=ns.Uniform(1 * ms, 1 * ms)).replace(newborn="wire"),
+        ns.connect(source, exc, stdp, ns.AllToAll(contacts=2), receptor="g_exc", weight=ns.Uniform(0 * nS, 3 * nS), delay=3 * ms).replace(
+            newborn="copy"
+        ),
+        ns.connect(
+            exc,
+            exc,
+            "static",
+            ns.FixedProbability(0.4),
+            receptor="g_exc",
+            weight=ns.LogNormal(1 * nS, 0.5),
+            delay=ns.Uniform(1 * ms, 1 * ms),
+        ).replace(newborn="wire"),
         ns.connect(exc, squid, "static", ns.Pairs([0, 1], [1, 0]), receptor="g_exc", weight=[5, 7] * nS, delay=[2, 30] * ms),
     ]
     return ns.Circuit([source, exc, squid], projections, seed=11)
@@ -198,7 +215,13 @@ def test_no_pickle_is_ever_read(saved, tmp_path):
 
 
 def test_archives_keep_arrays_of_all_kinds(tmp_path):
-    arrays = {"a/b": np.arange(6).reshape(2, 3), "empty": np.empty((0, 3)), "flags": np.array([True, False]), "text": np.array(["x", "yz"]), "nan": np.array([np.nan, -0.0, np.inf])}
+    arrays = {
+        "a/b": np.arange(6).reshape(2, 3),
+        "empty": np.empty((0, 3)),
+        "flags": np.array([True, False]),
+        "text": np.array(["x", "yz"]),
+        "nan": np.array([np.nan, -0.0, np.inf]),
+    }
     path = write_archive(tmp_path / "it", {"kind": "thing", "note": "é"}, arrays)
     about, again = read_archive(path, "thing")
     assert about["note"] == "é"

@@ -132,9 +132,7 @@ def test_a_large_sparse_network_takes_memory_for_its_synapses_only():
     assert peak < 2e7
 
 
-@pytest.mark.parametrize(
-    ("kernel", "form"), [("gaussian", lambda d: np.exp(-(d**2) / 2)), ("exponential", lambda d: np.exp(-d))]
-)
+@pytest.mark.parametrize(("kernel", "form"), [("gaussian", lambda d: np.exp(-(d**2) / 2)), ("exponential", lambda d: np.exp(-d))])
 def test_distance_kernel_follows_its_closed_form(kernel, form):
     side = placed(1500)
     wiring = DistanceKernel(kernel, 30 * um, peak=0.8)

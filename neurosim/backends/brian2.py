@@ -23,7 +23,6 @@ from neurosim.stimuli import Bound
 from neurosim.table import Table
 from neurosim.units import Quantity, ms, quantity, second
 
-
 MOST_REMEMBERED = 1000  # pieces of generated code: Brian2 would keep those of every size that a population ever had
 
 
@@ -85,7 +84,9 @@ class BoundaryNetwork(Network):
         super().__init__(name="neurosim_network")
         self.circuit, self.begun = circuit, False
         self.made = made = declare(circuit, inputs, shared)
-        self.conductor = Conductor(made.clock, circuit.step, _agenda(circuit, inputs, made, shared), [_sampler(made, sample) for sample in samples])
+        self.conductor = Conductor(
+            made.clock, circuit.step, _agenda(circuit, inputs, made, shared), [_sampler(made, sample) for sample in samples]
+        )
         self.add(*made.objects, self.conductor)
         self.t_ = circuit.time_si
 
@@ -191,9 +192,17 @@ def _recording(circuit: Circuit, after: Circuit, inputs, samples, conductor: Con
     traces: dict[str, dict[str, TraceData]] = {}
     for (name, variable, rows, _), values, at in zip(samples, conductor.samples, conductor.sampled_at, strict=True):
         part = circuit[name]
-        dimensions = part.receptor.dimensions if variable == "weight" else part.model.variables[variable] if name in circuit.populations else part.synapse.variables[variable]
+        dimensions = (
+            part.receptor.dimensions
+            if variable == "weight"
+            else part.model.variables[variable]
+            if name in circuit.populations
+            else part.synapse.variables[variable]
+        )
         si = np.array(values).T if values else np.empty((len(rows), 0))
-        traces.setdefault(name, {})[variable] = TraceData(part.ids[rows], np.array(at, dtype=np.int64), si.reshape(len(rows), len(at)), dimensions, circuit.dt_si)
+        traces.setdefault(name, {})[variable] = TraceData(
+            part.ids[rows], np.array(at, dtype=np.int64), si.reshape(len(rows), len(at)), dimensions, circuit.dt_si
+        )
     parts = {}
     for name, population in circuit.populations.items():
         if name in watch.spikes:
@@ -203,7 +212,9 @@ def _recording(circuit: Circuit, after: Circuit, inputs, samples, conductor: Con
             here = steps < after.step
             rows, steps = rows[here], steps[here]
         counts = np.bincount(rows, minlength=len(population))
-        parts[name] = PartRecording(name, duration, population.ids, counts, SpikeTrains(population.ids[rows], steps, circuit.dt_si), traces.get(name, {}))
+        parts[name] = PartRecording(
+            name, duration, population.ids, counts, SpikeTrains(population.ids[rows], steps, circuit.dt_si), traces.get(name, {})
+        )
     for name in circuit.projections:
         if name in traces:
             parts[name] = PartRecording(name, duration, traces=traces[name])
@@ -213,7 +224,11 @@ def _recording(circuit: Circuit, after: Circuit, inputs, samples, conductor: Con
 def _structure(circuit: Circuit, inputs: list[Bound]) -> str:
     """What the generated code depends on: models, names and inputs, no sizes and no values."""
     parts = [f"{p.name} {p.model.equations} {p.model.spike} {p.model.method}" for p in circuit.populations.values() if len(p)]
-    parts += [f"{p.name} {p.source} {p.target} {p.receptor.name} {p.synapse.equations} {p.synapse.on_pre} {p.synapse.on_post}" for p in circuit.projections.values() if len(p)]
+    parts += [
+        f"{p.name} {p.source} {p.target} {p.receptor.name} {p.synapse.equations} {p.synapse.on_pre} {p.synapse.on_post}"
+        for p in circuit.projections.values()
+        if len(p)
+    ]
     return "\n".join([*parts, *(f"{bound.kind} {bound.population} {bound.receptor}" for bound in inputs)])
 
 

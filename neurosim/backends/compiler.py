@@ -38,7 +38,9 @@ def choose_target(wanted: str) -> str:
         return "numpy" if wanted == "numpy" else "cython"
     if wanted == "cython":
         raise RuntimeError('target "cython" needs a C++ compiler and none was found; install one (g++ or clang++) or use target="numpy"')
-    warnings.warn("no C++ compiler was found, so simulations run on the NumPy target, about 10 times slower; install g++ or clang++", stacklevel=2)
+    warnings.warn(
+        "no C++ compiler was found, so simulations run on the NumPy target, about 10 times slower; install g++ or clang++", stacklevel=2
+    )
     return "numpy"
 
 

@@ -54,7 +54,9 @@ def declare(circuit: Circuit, inputs: list[Bound], shared: Mapping[str, Mapping[
 
 def _sources(population: Population, inputs: list[Bound], circuit: Circuit, clock: Clock) -> SpikeGeneratorGroup:
     rows, steps = given_spikes(inputs)
-    group = SpikeGeneratorGroup(len(population), rows, quantity(steps * circuit.dt_si, second.dim), clock=clock, name=population.name, sorted=True)
+    group = SpikeGeneratorGroup(
+        len(population), rows, quantity(steps * circuit.dt_si, second.dim), clock=clock, name=population.name, sorted=True
+    )
     return group
 
 
@@ -87,7 +89,12 @@ def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, flo
         if bound.kind == "poisson":
             draw = f"philox_poisson(key_high_{number}, key_low_{number}, family_{number}, t_in_timesteps, mean_{number}, silent_{number})"
             effect = re.sub(r"\bamount\b", f"(weight_{number}*{draw})", receptor.effect.replace("_post", ""))
-            lines += [f"mean_{number} : 1 (constant)", f"silent_{number} : 1 (constant)", f"family_{number} : 1 (constant)", f"weight_{number} : {unit} (constant)"]
+            lines += [
+                f"mean_{number} : 1 (constant)",
+                f"silent_{number} : 1 (constant)",
+                f"family_{number} : 1 (constant)",
+                f"weight_{number} : {unit} (constant)",
+            ]
             columns |= {f"mean_{number}": whole["mean"], f"silent_{number}": np.exp(-whole["mean"]), f"weight_{number}": whole["weight"]}
             columns[f"family_{number}"] = _spread(bound.noise_ids, bound.rows, size)
             updates.append((effect, "synapses", f"poisson_{number}"))
@@ -107,7 +114,10 @@ def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, flo
             lines.append(f"step_{number} : {unit} (constant)")
             currents[bound.receptor].append(f"step_{number}")
             bound.values["variable"] = f"step_{number}"
-    lines += [f"{name} = {' + '.join(parts) or '0*' + unit_name(model.receptors[name].dimensions)} : {unit_name(model.receptors[name].dimensions)}" for name, parts in currents.items()]
+    lines += [
+        f"{name} = {' + '.join(parts) or '0*' + unit_name(model.receptors[name].dimensions)} : {unit_name(model.receptors[name].dimensions)}"
+        for name, parts in currents.items()
+    ]
     lines += [f"{name} : 1 (shared)" for name in model.shared]
     spike = model.spike
     group = NeuronGroup(
@@ -144,7 +154,12 @@ def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, flo
     namespace = {synaptic(name): value for name, value in model.namespace(receptor.dimensions).items()}
     namespace |= {f"target_{name}": value for name, value in target.model.namespace().items()}
     effect = _renamed(receptor.effect, target.model.parameters, lambda name: f"target_{name}")
-    lines = [model.equations, f"weight : {unit_name(receptor.dimensions)}", "share : 1 (constant)", *(f"{name} : 1 (shared)" for name in model.shared)]
+    lines = [
+        model.equations,
+        f"weight : {unit_name(receptor.dimensions)}",
+        "share : 1 (constant)",
+        *(f"{name} : 1 (shared)" for name in model.shared),
+    ]
     blocks = [_delivering(_renamed(block, own, synaptic), effect) for block in (model.on_pre, model.on_post)]
     synapses = Synapses(
         made.groups[projection.source], made.groups[projection.target], _renamed("\n".join(lines), own, synaptic),

@@ -62,7 +62,9 @@ def census(history, measure: str | None = None, names=None, axes=None) -> Figure
 def _measured(history, measure, epochs):
     """Return (epochs, values) of a measure, which has one value an epoch, with or without the start."""
     if measure not in history.measures:
-        raise ValueError(f"measure {measure!r} is not in this history; make it with ns.develop(..., measure=...).{near(measure, history.measures)}")
+        raise ValueError(
+            f"measure {measure!r} is not in this history; make it with ns.develop(..., measure=...).{near(measure, history.measures)}"
+        )
     values = plain(history.measures[measure])
     if len(values) not in (len(epochs), len(epochs) - 1):
         counts = f"{len(values)} values, but the census has {len(epochs)} epochs with the start"

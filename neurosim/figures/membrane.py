@@ -59,7 +59,9 @@ def membrane(recording, population=None, cells=None, threshold=None, axes=None) 
         panel.yaxis.set_major_locator(MaxNLocator(nbins=5 if count == 1 else 3, steps=[1, 2, 4, 5, 10]))
         panel.set_ylim(low - 0.06 * (top - low), top)
     if base is not None:
-        drawn[0].legend(handles=[line for line in drawn[0].lines if line.get_label() == "threshold"], loc="lower right", bbox_to_anchor=(1.0, 1.0))
+        drawn[0].legend(
+            handles=[line for line in drawn[0].lines if line.get_label() == "threshold"], loc="lower right", bbox_to_anchor=(1.0, 1.0)
+        )
     if theta is not None:
         _theta_panel(drawn[-1], theta, np.asarray(trace.ids)[rows], base, factor)
     time_axis(drawn, float(recording.start), float(recording.stop))
@@ -91,7 +93,7 @@ def _strokes(panel, times, sampled, values, limits, factor, colour):
     low, top = limits
     at = np.clip(np.searchsorted(sampled, times + 1e-9, side="right") - 1, 0, len(sampled) - 1)
     until = np.searchsorted(sampled, times + SHAPE_WITHIN, side="right")
-    peak = np.array([np.max(values[first:max(last, first + 1)]) for first, last in zip(at, until, strict=True)])
+    peak = np.array([np.max(values[first : max(last, first + 1)]) for first, last in zip(at, until, strict=True)])
     shaped = np.median(peak - values[at]) > SHAPE if np.isfinite(peak - values[at]).all() else False
     # Whether the sample at the time of a spike comes before or after its reset depends on the backend.
     before = np.fmax(values[at], values[np.maximum(at - 1, 0)])

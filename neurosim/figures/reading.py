@@ -38,7 +38,9 @@ def rows_of(trace, ids, what: str, limit: int | None = None) -> np.ndarray:
     if ids is None or isinstance(ids, (int, np.integer)):
         wanted = limit if ids is None else int(ids)
         if wanted is not None and not (ids is None or 1 <= wanted <= len(known)):
-            raise ValueError(f"{wanted} {what} were asked for and {len(known)} were traced; ask for 1 to {len(known)}, or name ids in a list")
+            raise ValueError(
+                f"{wanted} {what} were asked for and {len(known)} were traced; ask for 1 to {len(known)}, or name ids in a list"
+            )
         return np.arange(len(known))[:wanted]
     place = {int(one): row for row, one in enumerate(known)}
     wanted = [int(one) for one in np.atleast_1d(ids)]

@@ -97,7 +97,9 @@ def _groups(fields):
             wanted = "(n_cells, n_inputs), with the same inputs in all groups"
             raise ValueError(f"receptive fields {name!r} have shape {group.shape}; give {wanted}")
     if len({get_dimensions(group) for group in named.values()}) > 1:
-        raise ValueError(f"receptive fields {', '.join(map(repr, named))} differ in unit; give all of them in one, for they share a colour bar")
+        raise ValueError(
+            f"receptive fields {', '.join(map(repr, named))} differ in unit; give all of them in one, for they share a colour bar"
+        )
     if not any(len(group) for group in groups):
         raise ValueError("the receptive fields hold no cell; give at least one row")
     return groups, list(named)
@@ -109,7 +111,9 @@ def _labels(labels, groups, names):
         return [[] for _ in groups]
     texts = [[str(one) for one in labels[name]] for name in names] if isinstance(labels, Mapping) else [[str(one) for one in labels]]
     if [len(text) for text in texts] != [len(group) for group in groups]:
-        raise ValueError(f"labels number {[len(text) for text in texts]} for groups of {[len(group) for group in groups]} cells; give one a cell")
+        raise ValueError(
+            f"labels number {[len(text) for text in texts]} for groups of {[len(group) for group in groups]} cells; give one a cell"
+        )
     return texts
 
 
@@ -121,7 +125,9 @@ def _shape(groups, shape):
         if side * side != inputs:
             raise ValueError(f"{inputs} inputs make no square image; give shape=(rows, columns)")
     if int(np.prod(shape)) != inputs:
-        raise ValueError(f"shape {tuple(shape)} holds {int(np.prod(shape))} inputs, but the receptive fields have {inputs}; give another shape")
+        raise ValueError(
+            f"shape {tuple(shape)} holds {int(np.prod(shape))} inputs, but the receptive fields have {inputs}; give another shape"
+        )
     return tuple(int(side) for side in shape)
 
 

@@ -42,7 +42,9 @@ def _table(data: Mapping) -> bytes:
     columns = {}
     for header, column in data.items():
         if get_dimensions(column) is not DIMENSIONLESS:
-            raise ValueError(f"column {header!r} carries the unit {unit_name(get_dimensions(column))}; divide it by the unit that its header names")
+            raise ValueError(
+                f"column {header!r} carries the unit {unit_name(get_dimensions(column))}; divide it by the unit that its header names"
+            )
         columns[header] = np.asarray(column)
         if columns[header].ndim != 1:
             raise ValueError(f"column {header!r} has shape {columns[header].shape}; give a 1-D array")
@@ -66,7 +68,9 @@ def _write(folder: Path, contents: dict[str, bytes]) -> tuple[Path, ...]:
     except OSError as error:
         _remove(waiting)
         kind = PermissionError if isinstance(error, PermissionError) else OSError
-        raise kind(f"figures cannot be written to folder {str(folder)!r} ({error.strerror}); give a folder that you may write to") from error
+        raise kind(
+            f"figures cannot be written to folder {str(folder)!r} ({error.strerror}); give a folder that you may write to"
+        ) from error
     try:
         for part, path in waiting.items():
             os.replace(part, path)

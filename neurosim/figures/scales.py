@@ -6,7 +6,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from neurosim.units import DIMENSIONLESS, Quantity, amp, farad, get_dimensions, metre, second, siemens, unit_name, volt
 
 _PREFIXES = ((1e-12, "p"), (1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, ""))
-_SYMBOLS = {get_dimensions(unit): symbol for unit, symbol in ((volt, "V"), (siemens, "S"), (amp, "A"), (farad, "F"), (second, "s"), (metre, "m"))}
+_SYMBOLS = {
+    get_dimensions(unit): symbol for unit, symbol in ((volt, "V"), (siemens, "S"), (amp, "A"), (farad, "F"), (second, "s"), (metre, "m"))
+}
 LATE = 10  # lengths of a recording after which its start is no longer counted in
 _TIMES = ((2.0, 1e-3, "ms"), (300.0, 1.0, "s"), (7200.0, 60.0, "min"), (np.inf, 3600.0, "h"))
 

@@ -81,7 +81,9 @@ def panels(ratios: Sequence[float], height: float, axes, what: str, sharey: Sequ
     if axes is not None:
         chosen = [axes] if isinstance(axes, Axes) else list(getattr(axes, "flat", axes))
         if len(chosen) != len(ratios):
-            raise ValueError(f"{len(chosen)} axes were given, but this figure has {len(ratios)} panels ({what}); give {len(ratios)} axes or none")
+            raise ValueError(
+                f"{len(chosen)} axes were given, but this figure has {len(ratios)} panels ({what}); give {len(ratios)} axes or none"
+            )
         figure = chosen[0].figure.figure
     else:
         figure = PaperFigure(figsize=(COLUMN, height), layout="constrained")

@@ -3,8 +3,6 @@
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
 from neurosim.events import Events
 from neurosim.lifecycle.history import CENSUS, EVENT, History
 from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
@@ -80,7 +78,9 @@ def load_recording(path) -> Recording:
     for name, traces in about["parts"].items():
         spikes = SpikeTrains(arrays[f"{name}/spike_id"], arrays[f"{name}/spike_step"], dt) if f"{name}/spike_id" in arrays else None
         data = {
-            key: TraceData(*(arrays[f"{name}/trace/{key}/{field}"] for field in ("ids", "steps", "si")), from_exponents(entry["dimensions"]), dt)
+            key: TraceData(
+                *(arrays[f"{name}/trace/{key}/{field}"] for field in ("ids", "steps", "si")), from_exponents(entry["dimensions"]), dt
+            )
             for key, entry in traces.items()
         }
         parts[name] = PartRecording(name, duration, arrays.get(f"{name}/ids"), arrays.get(f"{name}/counts"), spikes, data)

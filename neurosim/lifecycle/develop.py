@@ -19,7 +19,16 @@ from neurosim.simulate import checked, noted_interrupts, simulate
 from neurosim.surgery import carry_out, plan
 
 
-def develop(circuit: Circuit, life: Lifecycle, *, inputs: Sequence = (), record: Sequence = (), measure: Callable | None = None, backend=None, progress=True) -> History:
+def develop(
+    circuit: Circuit,
+    life: Lifecycle,
+    *,
+    inputs: Sequence = (),
+    record: Sequence = (),
+    measure: Callable | None = None,
+    backend=None,
+    progress=True,
+) -> History:
     """Let a circuit live through the phases of a life and return its history.
 
     Each epoch is simulated; then its rules read the same circuit and recording and propose events, which one surgery
@@ -34,14 +43,19 @@ def develop(circuit: Circuit, life: Lifecycle, *, inputs: Sequence = (), record:
     _check(circuit, life, inputs, record, backend)
     history = History.begin(circuit, life.phases[0].name)
     wishes = list(record)
-    with tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False) as bar, noted_interrupts() as pressed:
+    with (
+        tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False) as bar,
+        noted_interrupts() as pressed,
+    ):
         try:
             for phase, number in life:
                 if pressed:
                     raise Interrupted("the life was interrupted between two epochs", circuit)
                 bar.set_postfix_str(phase.name)
                 wishes = [_follow(circuit, wish) for wish in wishes]
-                circuit, recording = simulate(circuit, life.epoch, inputs=inputs, record=wishes, modulate=phase.factors(number), backend=backend, progress=False)
+                circuit, recording = simulate(
+                    circuit, life.epoch, inputs=inputs, record=wishes, modulate=phase.factors(number), backend=backend, progress=False
+                )
                 values = {} if measure is None else measure(circuit, recording)
                 if not isinstance(values, Mapping):
                     raise TypeError(f"measure returned {values!r}; it returns a dict of numbers by name")

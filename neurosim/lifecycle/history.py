@@ -12,7 +12,19 @@ from neurosim.events import Events
 from neurosim.recording import Recording
 from neurosim.surgery import Edit
 
-EVENT = [("epoch", "i8"), ("time", "f8"), ("kind", "U12"), ("where", "U32"), ("id", "i8"), ("parent", "i8"), ("pre", "i8"), ("post", "i8"), ("rule", "U64"), ("value", "f8"), ("threshold", "f8")]
+EVENT = [
+    ("epoch", "i8"),
+    ("time", "f8"),
+    ("kind", "U12"),
+    ("where", "U32"),
+    ("id", "i8"),
+    ("parent", "i8"),
+    ("pre", "i8"),
+    ("post", "i8"),
+    ("rule", "U64"),
+    ("value", "f8"),
+    ("threshold", "f8"),
+]
 CENSUS = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32"), ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
 LINEAGE = [("population", "U32"), ("id", "i8"), ("parent", "i8"), ("birth", "i8"), ("death", "i8")]
 
@@ -150,7 +162,10 @@ class History:
             epochs = last - first + 1 if last >= first_epoch else 0
             rows.append([phase, str(epochs), *map(str, sums), *("" if np.isnan(value) else f"{value:.3f}" for value in measured)])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]) for row in rows]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+            for row in rows
+        ]
         if self.dropped:
             lines.append("dropped: " + "; ".join(f"{count} {cause}" for cause, count in self.dropped.items()))
         if self.interrupted:

@@ -32,11 +32,15 @@ class Phase:
                 raise TypeError(f"phase {self.name!r} has the rule {rule!r}, which cannot be called with (circuit, recording, rng)")
         for key, value in self.modulate.items():
             if np.ndim(value) and len(value) != self.epochs:
-                raise ValueError(f"phase {self.name!r} modulates {key} by {len(value)} values but lasts {self.epochs} epochs; give one for each epoch, or one number")
+                raise ValueError(
+                    f"phase {self.name!r} modulates {key} by {len(value)} values but lasts {self.epochs} epochs; give one for each epoch, or one number"
+                )
         labels = [label for label, _ in self.labelled()]
         for label in labels:
             if labels.count(label) > 1:
-                raise ValueError(f"two rules of phase {self.name!r} are called {label!r} and would draw the same numbers; give each its own label=...")
+                raise ValueError(
+                    f"two rules of phase {self.name!r} are called {label!r} and would draw the same numbers; give each its own label=..."
+                )
 
     def labelled(self) -> list[tuple[str, Any]]:
         """Return the rules with their labels, "phase/rule.name", unique in a life."""

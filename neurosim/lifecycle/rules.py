@@ -59,7 +59,9 @@ class Division:
         chosen = choose(self, self.who(circuit, recording, self.population), recording, rng)
         if self.until is not None:
             chosen = first(chosen, max(0, self.until - len(circuit[self.population])), rng)
-        return Events.divide(self.population, chosen.ids, rng=rng, share=self.share, jitter=self.jitter, value=chosen.value, threshold=chosen.threshold)
+        return Events.divide(
+            self.population, chosen.ids, rng=rng, share=self.share, jitter=self.jitter, value=chosen.value, threshold=chosen.threshold
+        )
 
 
 @dataclass(frozen=True)

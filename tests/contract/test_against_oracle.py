@@ -12,7 +12,7 @@ from circuits import CYTHON, DT, NUMPY, build, drive, run, spikes, tampered
 from oracle import Cell, Oracle
 
 import neurosim as ns
-from neurosim.randomness import normal, poisson, stream_key
+from neurosim.randomness import normal, poisson
 
 CONDUCTANCE, ADAPTIVE = "leaky_conductance", "leaky_adaptive_threshold"
 SIDES = pytest.mark.parametrize("kind", [CONDUCTANCE, ADAPTIVE])

@@ -7,7 +7,7 @@ import pytest
 from circuits import CELLS, CYTHON, EMPTY_FLIGHT, HH, NUMPY, build, drive, in_flight, run, spikes, tampered
 
 import neurosim as ns
-from neurosim.units import Hz, mV, ms, nS
+from neurosim.units import Hz, ms, mV, nS
 
 on_all_cells = pytest.mark.parametrize("cell", CELLS)
 PICOVOLT = 1e-12  # 1e-9 mV

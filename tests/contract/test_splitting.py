@@ -7,7 +7,7 @@ import pytest
 from circuits import CELLS, CYTHON, EMPTY_FLIGHT, NUMPY, build, differences, drive, in_flight, run, spikes, tampered
 
 import neurosim as ns
-from neurosim.units import Hz, mV, ms, pA
+from neurosim.units import Hz, ms, mV, pA
 
 TRACES = [ns.Trace("exc", "v"), ns.Trace("plastic", "weight", synapses=40)]
 on_all_cells = pytest.mark.parametrize("cell", CELLS)
