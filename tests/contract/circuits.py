@@ -6,7 +6,6 @@ All use one population `exc` and the projections `plastic` and `fixed`, so that 
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 import neurosim as ns
 from neurosim.table import Table
@@ -28,12 +27,6 @@ NUMPY = ns.Brian2(target="numpy")
 CYTHON = ns.Brian2(target="cython")
 
 
-def both_targets(*few):
-    """Parametrise over cells and targets: every cell on NumPy, and `few` of them on Cython too."""
-    cases = [pytest.param(cell, NUMPY, id=f"{cell}-numpy") for cell in CELLS]
-    return pytest.mark.parametrize("cell, backend", [*cases, *(pytest.param(cell, CYTHON, id=f"{cell}-cython") for cell in few)])
-
-
 def build(cell, size=20, chance=0.2, contacts=2, seed=3, strength=1.0, inhibition=None):
     """Make a circuit of one population with plastic and fixed synapses: delays of 0 to 5 ms, autapses, several contacts."""
     excitatory, unit, inhibitory, brake, (low, high), *_ = RECIPES[cell]
@@ -45,7 +38,8 @@ def build(cell, size=20, chance=0.2, contacts=2, seed=3, strength=1.0, inhibitio
     for name, synapse, receptor, scale in [("plastic", stdp, excitatory, unit), ("fixed", ns.load_synapse("static"), inhibition or inhibitory, brake)]:
         pre, post = np.nonzero(rng.random((size, size)) < chance)
         pre, post = np.repeat(pre, contacts), np.repeat(post, contacts)
-        weight, delay = rng.uniform(0, 1, len(pre)) * strength * abs(scale) * (1 if inhibition else np.sign(scale / abs(scale))), rng.integers(0, 51, len(pre)) * DT * second
+        weight = rng.uniform(0, 1, len(pre)) * strength * (abs(scale) if inhibition else scale)
+        delay = rng.integers(0, 51, len(pre)) * DT * second
         projections.append(ns.connect(exc, exc, synapse, ns.Pairs(pre, post), receptor=receptor, weight=weight, delay=delay).replace(name=name))
     return ns.Circuit([exc], projections, seed=seed)
 
