@@ -252,10 +252,10 @@ class Presentations(_Input):
         if length < 1:
             raise ValueError(f"duration of input {self.label!r} is {self.duration}; give at least one time step ({dt * 1e3:g} ms)")
         begin = whole_steps(self.start, dt, f"start of input {self.label!r}")
-        if stop > start and (begin + length * len(rates) <= start or begin >= stop):
+        if stop > start and begin + length * len(rates) <= start:
             raise ValueError(
-                f"input {self.label!r} presents from {begin * dt:g} to {(begin + length * len(rates)) * dt:g} s, but the run goes from "
-                f"{start * dt:g} to {stop * dt:g} s; give start=circuit.time"
+                f"input {self.label!r} presents from {begin * dt:g} to {(begin + length * len(rates)) * dt:g} s, but the run begins only at "
+                f"{start * dt:g} s; give start=circuit.time"
             )
         first, last = max(0, (start - begin) // length), min(len(rates), -((begin - stop) // length))
         onsets = begin + length * np.arange(first, last)

@@ -1,6 +1,7 @@
 """Bad input: each slip has its own error, which names the object, the value and a remedy, before anything runs."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from neurosim.units import Hz, metre, ms, mV, nS, pA, second
 
 V, T, K = ValueError, TypeError, KeyError
 
+SHOWN = ns.Presentations("source", np.ones((2, 3)) * Hz, 1 * ms)
+LATER = replace(CIRCUIT, step=100, dt_si=1e-4)
 SLIPS = {
     # models, populations
     "unknown cell model": (lambda: create(model="leaky_conductanc"), V, "'leaky_conductanc'", "Did you mean 'leaky_conductance'?"),
@@ -110,7 +113,7 @@ SLIPS = {
     "negative stimuli": (lambda: drive(ns.Presentations("source", -np.ones((2, 3)) * Hz, 1 * ms)), V, "-1 Hz", "0 or more"),
     "too bright stimuli": (lambda: drive(ns.Presentations("source", 1e5 * np.ones((2, 3)) * Hz, 1 * ms)), V, "100000 Hz", "10000 Hz"),
     "stimuli of no time": (lambda: drive(ns.Presentations("source", np.ones((2, 3)) * Hz, 0 * ms)), V, "duration", "at least one time step"),
-    "stimuli at another time": (lambda: drive(ns.Presentations("source", np.ones((2, 3)) * Hz, 1 * ms, start=1 * second)), V, "1 to 1.002 s", "start="),
+    "stimuli at another time": (lambda: drive(SHOWN, circuit=LATER), V, "0 to 0.002 s", "begins only at 0.01 s", "start=circuit.time"),
     # recordings
     "one trace alone": (lambda: simulate(record=ns.Trace("exc", "v")), T, "Trace", "list"),
     "something else to record": (lambda: simulate(record=["v"]), T, "'v'", "ns.Trace"),
@@ -140,7 +143,7 @@ SLIPS = {
     "bad factor in the last epoch": (lambda: develop(modulate={"adaptive.learning": [1.0, np.inf]}), V, "adaptive.learning", "inf", "finite"),
     "epoch of no time": (lambda: develop(epoch=0 * ms), V, "epoch", "0. s", "above 0"),
     "epoch off the grid": (lambda: develop(epoch=0.15 * ms), V, "150. us", "dt = 0.1 ms"),
-    "stimuli that end before the life": (lambda: develop(inputs=[ns.Presentations("source", np.ones((1, 3)) * Hz, 2 * ms)]), V, "0.002 to 0.004 s"),
+    "stimuli that end before the life": (lambda: develop(inputs=[ns.Presentations("source", np.ones((1, 3)) * Hz, 2 * ms)]), V, "begins only at 0.002 s"),
     "input of a life for nobody": (lambda: develop(inputs=[poisson("ex")]), V, "'ex'", "Did you mean 'exc'?"),
     "trace of a life of nobody": (lambda: develop(record=[ns.Trace("ex", "v")]), K, "'ex'", "Did you mean 'exc'?"),
     "hazard without unit": (lambda: ns.Division("exc", hazard=1), T, "hazard of Division in 'exc'", "times Hz"),

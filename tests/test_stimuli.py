@@ -308,3 +308,12 @@ def test_noise_flows_into_the_cell():
     v = after["cells"].cells["v"] + 60e-3
     assert v.mean() == pytest.approx(2e-3, rel=0.02)
     assert v.std(ddof=1) == pytest.approx(0.5e-3 * np.sqrt(4 / 24), rel=4 / np.sqrt(2 * size) + 0.03)
+
+
+def test_sources_are_silent_until_their_stimuli_begin():
+    source = ns.create("source", "spike_source", 2)
+    shown = ns.Presentations("source", np.full((1, 2), 1000.0) * Hz, 5 * ms, start=20 * ms)
+    now, early = ns.simulate(ns.Circuit([source]), 10 * ms, inputs=[shown], backend=ns.Brian2(target="numpy"))
+    assert len(early["source"].spikes) == 0
+    _, late = ns.simulate(now, 20 * ms, inputs=[shown], backend=ns.Brian2(target="numpy"))
+    assert len(late["source"].spikes) == 10 and late["source"].spikes.t.min() >= 20 * ms

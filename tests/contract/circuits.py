@@ -35,12 +35,17 @@ def build(cell, size=20, chance=0.2, contacts=2, seed=3, strength=1.0, inhibitio
     exc = ns.create("exc", cell, size, state=state, seed=seed)
     stdp = ns.load_synapse("stdp_pair").replace(w_max=2 * strength * unit, A_plus=0.03, A_minus=0.02)
     projections = []
-    for name, synapse, receptor, scale in [("plastic", stdp, excitatory, unit), ("fixed", ns.load_synapse("static"), inhibition or inhibitory, brake)]:
+    for name, synapse, receptor, scale in [
+        ("plastic", stdp, excitatory, unit),
+        ("fixed", ns.load_synapse("static"), inhibition or inhibitory, brake),
+    ]:
         pre, post = np.nonzero(rng.random((size, size)) < chance)
         pre, post = np.repeat(pre, contacts), np.repeat(post, contacts)
         weight = rng.uniform(0, 1, len(pre)) * strength * (abs(scale) if inhibition else scale)
         delay = rng.integers(0, 51, len(pre)) * DT * second
-        projections.append(ns.connect(exc, exc, synapse, ns.Pairs(pre, post), receptor=receptor, weight=weight, delay=delay).replace(name=name))
+        projections.append(
+            ns.connect(exc, exc, synapse, ns.Pairs(pre, post), receptor=receptor, weight=weight, delay=delay).replace(name=name)
+        )
     return ns.Circuit([exc], projections, seed=seed)
 
 
@@ -60,7 +65,12 @@ def run(circuit, steps, inputs, backend=NUMPY, **others):
 
 def spikes(*recordings, but=(), name="exc"):
     """Return the set of (time step, cell) of all spikes in recordings, but for those of some cells."""
-    return {(step, cell) for r in recordings for step, cell in zip(r[name].spikes.step.tolist(), r[name].spikes.id.tolist(), strict=True) if cell not in but}
+    return {
+        (step, cell)
+        for r in recordings
+        for step, cell in zip(r[name].spikes.step.tolist(), r[name].spikes.id.tolist(), strict=True)
+        if cell not in but
+    }
 
 
 def differences(one, other):
@@ -78,7 +88,11 @@ def differences(one, other):
 
 def _columns(name, one, other):
     names = sorted({*one, *other})
-    return [f"{name}.{key}" for key in names if not (key in one and key in other and one[key].dtype == other[key].dtype and one[key].tobytes() == other[key].tobytes())]
+    return [
+        f"{name}.{key}"
+        for key in names
+        if not (key in one and key in other and one[key].dtype == other[key].dtype and one[key].tobytes() == other[key].tobytes())
+    ]
 
 
 def in_flight(circuit):

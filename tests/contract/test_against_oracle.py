@@ -47,14 +47,22 @@ class Twin:
             return Cell(**state, **{key: known[key] for key in parameters})
         # tau_m dv/dt = E_L - v + I_e tau_m/C_m: the capacitance stands for the time constant
         self.current = known["tau_m"] / known["C_m"]
-        return Cell(**state, **{key: known[key] for key in ("E_L", "V_th", "V_reset", "tau_ref", "theta_plus")}, C_m=known["tau_m"], g_L=1.0)
+        return Cell(
+            **state, **{key: known[key] for key in ("E_L", "V_th", "V_reset", "tau_ref", "theta_plus")}, C_m=known["tau_m"], g_L=1.0
+        )
 
     def _link(self, projection, row):
         synapse = {key: values[row].item() for key, values in projection.synapses.items()}
         delay = round(synapse["delay"] / DT)
         return self.oracle.link(
-            synapse["pre"], synapse["post"], synapse["weight"], delay, share=synapse["share"], receptor=projection.receptor.name,
-            projection=projection.name, **self.learning[projection.name],
+            synapse["pre"],
+            synapse["post"],
+            synapse["weight"],
+            delay,
+            share=synapse["share"],
+            receptor=projection.receptor.name,
+            projection=projection.name,
+            **self.learning[projection.name],
         )
 
     def run(self, steps):
@@ -133,7 +141,9 @@ class Twin:
         copies = {(s.parent, s.pre, s.post): s.id for s in self.oracle.synapses.values() if s.parent is not None}
         for row in np.flatnonzero(projection.ids >= before.next_id):
             parent, pre, post = (int(projection.synapses[key][row]) for key in ("parent", "pre", "post"))
-            self.names[name, int(projection.ids[row])] = self._link(projection, row) if parent < 0 else copies[self.names[name, parent], pre, post]
+            self.names[name, int(projection.ids[row])] = (
+                self._link(projection, row) if parent < 0 else copies[self.names[name, parent], pre, post]
+            )
 
 
 def same(circuit, twin):

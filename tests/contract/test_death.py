@@ -45,7 +45,9 @@ def with_and_without(cell, inputs, backend, dead, steps, size=20, before=500, **
     return run(middle, steps, inputs, backend), run(ns.apply(middle, events), steps, inputs, backend)
 
 
-@pytest.mark.parametrize("cell, backend", [*((cell, CYTHON) for cell in CELLS), ("leaky_adaptive_threshold", NUMPY), ("hodgkin_huxley", NUMPY)])
+@pytest.mark.parametrize(
+    "cell, backend", [*((cell, CYTHON) for cell in CELLS), ("leaky_adaptive_threshold", NUMPY), ("hodgkin_huxley", NUMPY)]
+)
 def test_removing_a_silent_cell_changes_nothing_else(cell, backend):
     before, steps = (500, 2000) if backend is CYTHON else (250, 250)
     (whole, recording), (left, shorter) = with_and_without(cell, silencing(cell, 20), backend, [SILENT], steps, before=before)

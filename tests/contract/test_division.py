@@ -198,7 +198,7 @@ def test_own_noise_keeps_the_mean_but_not_the_variance_of_what_a_pair_delivers()
 def saturating(folder):
     """A synapse that delivers no more than 1 nS, whatever its weight."""
     path = folder / "saturating.toml"
-    path.write_text('''
+    path.write_text("""
 name = "saturating"
 summary = "Delivers its weight up to a limit."
 references = []
@@ -206,7 +206,7 @@ on_pre = "deliver(clip(weight, 0*siemens, limit))"
 
 [parameters]
 limit = { value = "1*nS", meaning = "largest delivery", source = "chosen for a test" }
-''')
+""")
     return ns.load_synapse(str(path))
 
 

@@ -20,7 +20,13 @@ def fan(backend, emitted=(10,), steps=0, delays=DELAYS):
     exc = ns.create("exc", "leaky_conductance", len(delays))
     cells = np.arange(len(delays))
     projection = ns.connect(
-        source, exc, "static", ns.Pairs(np.zeros(len(delays), int), cells), receptor="g_exc", weight=1 * nS, delay=np.array(delays) * DT * second
+        source,
+        exc,
+        "static",
+        ns.Pairs(np.zeros(len(delays), int), cells),
+        receptor="g_exc",
+        weight=1 * nS,
+        delay=np.array(delays) * DT * second,
     ).replace(name="fan")
     given = ns.SpikeTimes("source", np.tile([0, 1], len(emitted)), np.repeat(emitted, 2) * DT * second)
     circuit, _ = run(ns.Circuit([source, exc], [projection]), steps, [given], backend)

@@ -30,7 +30,9 @@ def epoch(circuit, inputs, rng, size):
     circuit = ns.apply(circuit, ns.Events.kill("exc", cells[:2]) + ns.Events.divide("exc", cells[2:4], rng=rng))
     missing = max(0, size - len(circuit["plastic"]))
     events = ns.Events.unlink("plastic", circuit["plastic"].ids[size:])
-    return ns.apply(circuit, events + ns.Events.link("plastic", *rng.choice(circuit["exc"].ids, (2, missing)), 1e-12, rng.integers(0, 51, missing) * DT))
+    return ns.apply(
+        circuit, events + ns.Events.link("plastic", *rng.choice(circuit["exc"].ids, (2, missing)), 1e-12, rng.integers(0, 51, missing) * DT)
+    )
 
 
 def grown(epochs, warm_up=20, keep=None):

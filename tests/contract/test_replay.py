@@ -139,7 +139,10 @@ def farthest(one, other):
     """The largest difference of v of the cells that two recordings share, over all time steps, in volt."""
     a, b = one["exc"].trace("v"), other["exc"].trace("v")
     both = np.intersect1d(a.ids, b.ids)
-    at = lambda trace: trace.si[np.argsort(trace.ids)[np.searchsorted(np.sort(trace.ids), both)]]
+
+    def at(trace):
+        return trace.si[np.argsort(trace.ids)[np.searchsorted(np.sort(trace.ids), both)]]
+
     return np.abs(at(a) - at(b)).max()
 
 
@@ -159,7 +162,11 @@ def test_surgery_finds_its_cells_in_any_order():
     circuit, _ = run(build(cell), 300, drive(cell))
     results = []
     for each in (circuit, permuted(circuit)):
-        events = ns.Events.kill("exc", [2, 11]) + ns.Events.divide("exc", [5, 17], rng=np.random.default_rng(1)) + ns.Events.unlink("plastic", [9])
+        events = (
+            ns.Events.kill("exc", [2, 11])
+            + ns.Events.divide("exc", [5, 17], rng=np.random.default_rng(1))
+            + ns.Events.unlink("plastic", [9])
+        )
         results.append(run(ns.apply(each, events), 400, drive(cell), CYTHON, record=V))
     assert results[0][1]["exc"].ids.tolist() != results[1][1]["exc"].ids.tolist()
     assert spikes(results[0][1]) == spikes(results[1][1])

@@ -32,13 +32,23 @@ def test_synapses_among_dividing_cells_become_four():
     before = triangle()
     after = divide(before, [0, 1])
     a, b = 0.25, 0.75
-    four = lambda parent, pre, twin, post, other: [(parent, pre, post, a), (parent, pre, other, a), (parent, twin, post, b), (parent, twin, other, b)]
+
+    def four(parent, pre, twin, post, other):
+        return [
+            (parent, pre, post, a),
+            (parent, pre, other, a),
+            (parent, twin, post, b),
+            (parent, twin, other, b),
+        ]
+
     two_senders = [(3, 0, 2, a), (3, 3, 2, b)]
     two_receivers = [(5, 2, 0, 1.0), (5, 2, 3, 1.0)]
     expected = [*four(0, 0, 3, 0, 3), *four(1, 0, 3, 1, 4), *four(2, 0, 3, 1, 4), *two_senders, *four(4, 1, 4, 0, 3), *two_receivers]
     table = after["plastic"].synapses
     origin = np.where(table["parent"] < 0, table["id"], table["parent"])
-    assert sorted(zip(origin.tolist(), table["pre"].tolist(), table["post"].tolist(), table["share"].tolist(), strict=True)) == sorted(expected)
+    assert sorted(zip(origin.tolist(), table["pre"].tolist(), table["post"].tolist(), table["share"].tolist(), strict=True)) == sorted(
+        expected
+    )
     kept = after["plastic"].rows(before["plastic"].ids)
     assert kept.tolist() == list(range(6))
     for key in ("pre", "post", "parent"):
@@ -46,7 +56,9 @@ def test_synapses_among_dividing_cells_become_four():
     for key in ("weight", "delay", "x", "y", "lastupdate"):
         assert table[key].tobytes() == before["plastic"].synapses[key][origin].tobytes()
     assert table["id"].tolist() == list(range(20))
-    assert len(after["plastic"].flight) == sum(sum(row[0] == synapse for row in expected) for synapse in before["plastic"].flight["synapse"].tolist())
+    assert len(after["plastic"].flight) == sum(
+        sum(row[0] == synapse for row in expected) for synapse in before["plastic"].flight["synapse"].tolist()
+    )
 
 
 def test_a_daughter_copies_all_state():
@@ -113,7 +125,9 @@ def test_copy_gives_the_daughter_whole_outgoing_weights():
 
 def lateral(newborn, size=4):
     exc = ns.create("exc", "leaky_conductance", size)
-    wired = ns.connect(exc, exc, "static", ns.AllToAll(), receptor="g_inh", weight=2 * nS, delay=1 * ms).replace(name="lateral", newborn=newborn)
+    wired = ns.connect(exc, exc, "static", ns.AllToAll(), receptor="g_inh", weight=2 * nS, delay=1 * ms).replace(
+        name="lateral", newborn=newborn
+    )
     return ns.Circuit([exc], [wired])
 
 
@@ -129,7 +143,9 @@ def test_lateral_inhibition_wired_anew_joins_every_pair_and_twins_too():
     assert circuit["exc"].ids.tolist() == [0, 2, 3, 5, 6, 7, 8]
     assert rows(circuit, "pre", "post", name="lateral") == all_pairs(circuit["exc"].ids.tolist())
     table = circuit["lateral"].synapses
-    assert set(table["weight"]) == {2e-9} and set(table["delay"]) == {1e-3} and set(table["share"]) == {1.0} and set(table["parent"]) == {-1}
+    assert (
+        set(table["weight"]) == {2e-9} and set(table["delay"]) == {1e-3} and set(table["share"]) == {1.0} and set(table["parent"]) == {-1}
+    )
 
 
 def test_lateral_inhibition_that_is_copied_leaves_twins_apart():
@@ -140,7 +156,9 @@ def test_lateral_inhibition_that_is_copied_leaves_twins_apart():
 def test_wired_projections_draw_their_own_pairs():
     exc = ns.create("exc", "leaky_conductance", 300)
     both = [
-        ns.connect(exc, exc, "static", ns.FixedProbability(0.2), receptor="g_exc", weight=ns.Uniform(1 * nS, 2 * nS), seed=seed).replace(name=name, newborn="wire")
+        ns.connect(exc, exc, "static", ns.FixedProbability(0.2), receptor="g_exc", weight=ns.Uniform(1 * nS, 2 * nS), seed=seed).replace(
+            name=name, newborn="wire"
+        )
         for seed, name in enumerate(("one", "other"))
     ]
     after = divide(ns.Circuit([exc], both), [5])
@@ -153,7 +171,9 @@ def test_wired_projections_draw_their_own_pairs():
 
 def test_wired_synapses_start_fresh():
     before = triangle("split")
-    projection = ns.connect(before["exc"], before["exc"], before["plastic"].synapse, ns.AllToAll(), receptor="g_exc", weight=1 * nS, delay=5 * ms)
+    projection = ns.connect(
+        before["exc"], before["exc"], before["plastic"].synapse, ns.AllToAll(), receptor="g_exc", weight=1 * nS, delay=5 * ms
+    )
     circuit = ns.Circuit([before["exc"]], [projection.replace(name="plastic", newborn="wire")], step=before.step, dt_si=before.dt_si)
     circuit, _ = run(circuit, 100, drive("leaky_conductance", scale=4))
     after = divide(circuit, [0])
@@ -169,10 +189,17 @@ def test_links_and_unlinks_change_what_they_name_and_nothing_else(cell):
     before, _ = run(build(cell), 300, drive(cell), CYTHON)
     sign = np.sign(before["fixed"].synapses["weight"][0])
     gone = before["fixed"].ids[[0, 5, 7]]
-    events = ns.Events.unlink("fixed", gone) + ns.Events.link("fixed", [3, 3, 8], [3, 9, 9], sign * 1e-12, 17 * DT) + ns.Events.link("plastic", 1, 2, 1e-12, 0.0)
+    events = (
+        ns.Events.unlink("fixed", gone)
+        + ns.Events.link("fixed", [3, 3, 8], [3, 9, 9], sign * 1e-12, 17 * DT)
+        + ns.Events.link("plastic", 1, 2, 1e-12, 0.0)
+    )
     after = ns.apply(before, events)
     assert after["exc"] is before["exc"]
-    assert after["fixed"].ids.tolist() == [*(synapse for synapse in before["fixed"].ids.tolist() if synapse not in gone), *range(before["fixed"].next_id, before["fixed"].next_id + 3)]
+    assert after["fixed"].ids.tolist() == [
+        *(synapse for synapse in before["fixed"].ids.tolist() if synapse not in gone),
+        *range(before["fixed"].next_id, before["fixed"].next_id + 3),
+    ]
     new = {key: values[-3:].tolist() for key, values in after["fixed"].synapses.items()}
     assert new["pre"] == [3, 3, 8] and new["post"] == [3, 9, 9] and new["parent"] == [-1] * 3 and new["share"] == [1.0] * 3
     assert new["weight"] == [sign * 1e-12] * 3 and new["delay"] == pytest.approx([17 * DT] * 3)

@@ -15,7 +15,18 @@ from neurosim.units import ms, nS
 NAMES = ("exc_to_exc", "exc_to_inh", "inh_to_exc")
 POLICIES = st.tuples(*[st.sampled_from(["split", "copy", "wire"])] * 3)
 PICKS = st.lists(st.integers(0, 10**6), max_size=4)
-BOUNDARY = st.fixed_dictionaries({kind: PICKS for kind in ("kill exc", "kill inh", "divide exc", "divide inh", *(f"{kind} {name}" for kind in ("unlink", "link") for name in NAMES))})
+BOUNDARY = st.fixed_dictionaries(
+    {
+        kind: PICKS
+        for kind in (
+            "kill exc",
+            "kill inh",
+            "divide exc",
+            "divide inh",
+            *(f"{kind} {name}" for kind in ("unlink", "link") for name in NAMES),
+        )
+    }
+)
 
 
 @cache
@@ -142,7 +153,9 @@ def shares_are_conserved(before, after, edit):
         delivered = Counter()
         for synapse, post, amount in zip(origin.tolist(), table["post"].tolist(), (table["share"] * table["weight"]).tolist(), strict=True):
             delivered[synapse, post] += amount
-        daughters = dict(zip(edit.settled.divisions[old.target]["mother"].tolist(), edit.settled.daughters[old.target].tolist(), strict=True))
+        daughters = dict(
+            zip(edit.settled.divisions[old.target]["mother"].tolist(), edit.settled.daughters[old.target].tolist(), strict=True)
+        )
         mothers = set(edit.settled.divisions[old.source]["mother"].tolist())
         for row, synapse in enumerate(old.ids.tolist()):
             post, pre = int(old.synapses["post"][row]), int(old.synapses["pre"][row])
