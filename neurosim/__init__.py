@@ -22,7 +22,7 @@ from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle, Phase
 from neurosim.lifecycle.rules import Apoptosis, Division, Rewiring
 from neurosim.lifecycle.selection import Busiest, Everyone, Idlest, RateAbove, RateBelow, Selected, WeightBelow
-from neurosim.models import CellModel, SynapseModel, cells, load_cell, load_synapse, synapses
+from neurosim.models import CellModel, SynapseModel, cells, load_cell, load_synapse, psp, synapses
 from neurosim.population import Population, create
 from neurosim.projection import Projection, connect
 from neurosim.recording import Recording, Spikes, Trace

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from neurosim.errors import near
 from neurosim.expressions import TEXT_ERRORS, evaluate, parse_unit_text, unit_among
 from neurosim.model_scope import Equation, refuse_reserved
-from neurosim.units import DIMENSIONLESS, Dimension, get_dimensions, quantity, to_si, unit_name
+from neurosim.units import DIMENSIONLESS, Dimension, Quantity, get_dimensions, quantity, to_si, unit_name, volt
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,28 @@ class Receptor:
     dimensions: Dimension
     sign: str | None
     meaning: str
+
+
+@dataclass(frozen=True)
+class psp:
+    """Give a weight by the potential that one spike causes in a cell at rest: ``weight=ns.psp(0.5 * mV)``.
+
+    `amplitude` is the size of the peak, in volt, above 0; it is turned into a multiple of the receptor's unitary strength, which is
+    exact for small potentials. Raises TypeError for another dimension and ValueError for an amplitude that is not above 0.
+    """
+
+    amplitude: Any
+
+    def __post_init__(self):
+        amplitude = to_si(self.amplitude, volt, "the amplitude of a psp")
+        if not isinstance(amplitude, float) or not 0 < amplitude < math.inf:
+            raise ValueError(f"the amplitude of a psp is {self.amplitude}; give one finite potential above 0, such as 0.5*mV")
+
+    def weight(self, receptor: Receptor, what: str) -> Quantity:
+        """Return the weight for one receptor; raise ValueError where its model file gives no unitary strength."""
+        if receptor.unitary is None:
+            raise ValueError(f"{what} is given as a psp, but receptor {receptor.name!r} has no unitary strength; give the weight itself")
+        return quantity(float(self.amplitude) / 1e-3 * receptor.unitary, receptor.dimensions)
 
 
 @dataclass(frozen=True)

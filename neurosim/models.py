@@ -22,7 +22,7 @@ from neurosim.model_checks import (
     refuse_unused,
 )
 from neurosim.model_files import CELL_KEYS, SOURCE_KEYS, SYNAPSE_KEYS, catalogue, check_keys, read
-from neurosim.model_parts import Model, Parameter, Receptor, SpikeRule, common_fields
+from neurosim.model_parts import Model, Parameter, Receptor, SpikeRule, common_fields, psp
 from neurosim.model_scope import parse_equations
 from neurosim.protocols import PROTOCOLS, Expected, read_expected
 from neurosim.units import Dimension, to_si, unit_name
@@ -38,6 +38,7 @@ __all__ = [
     "cells",
     "load_cell",
     "load_synapse",
+    "psp",
     "synapses",
 ]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurosim.distributions import draw
 from neurosim.errors import near
-from neurosim.models import Receptor, SynapseModel, load_synapse
+from neurosim.models import Receptor, SynapseModel, load_synapse, psp
 from neurosim.population import NEVER, Population, check_name
 from neurosim.randomness import generator
 from neurosim.table import Table
@@ -145,7 +145,7 @@ def connect(
 
     `wiring` is one of the wirings (AllToAll, FixedProbability ...), `receptor` a receptor of the target's model,
     `weight` and `delay` each a quantity, an array of quantities (one a synapse, by pre then post) or a distribution
-    drawn with `seed`. The projection is called "source_to_target" and splits outgoing weights at a division;
+    drawn with `seed`; a weight may also be a psp. The projection is called "source_to_target" and splits outgoing weights at a division;
     ``.replace(name=..., newborn=...)`` changes either. Raises ValueError for an unknown receptor, a weight out of bounds
     or against the declared sign of the source, a negative delay or a parameter left open; TypeError for a wrong dimension.
     """
@@ -169,6 +169,8 @@ def connect(
             f"give it with load_synapse({synapse.name!r}).replace({synapse.missing()[0]}=...)"
         )
     synapse.check_weight(slot.dimensions)
+    if isinstance(weight, psp):
+        weight = weight.weight(slot, f"weight of projection {name!r}")
     rng = generator(seed, f"connect/{name}")
     if hasattr(wiring, "order"):  # pairs are sorted, so values given one by one must follow them
         weight, delay = (value[wiring.order] if np.ndim(value) else value for value in (weight, delay))

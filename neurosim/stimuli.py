@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import near
+from neurosim.models import psp
 from neurosim.randomness import LARGEST_POISSON_MEAN, stream_key, uniform
 from neurosim.units import Hz, Quantity, quantity, second, to_si
 
@@ -109,7 +110,7 @@ class _Input:
 class PoissonInput(_Input):
     """Drive a receptor with independent Poisson spikes, each adding `weight`.
 
-    `rate` and `weight` are quantities, one or one for each cell of `cells` (ids; None: all founders and their
+    `rate` and `weight` (or a psp) are quantities, one or one for each cell of `cells` (ids; None: all founders and their
     descendants). Each cell has its own spikes, the newborn too, unless `shared_noise` gives a family the same ones.
     """
 
@@ -124,7 +125,8 @@ class PoissonInput(_Input):
         receptor = self._receptor(population, "jump")
         rows, entries, family, size = self._heirs(population)
         units = {"rate": Hz, "weight": quantity(1.0, receptor.dimensions)}
-        values = self._values(units, entries, size, rate=self.rate, weight=self.weight)
+        weight = self.weight.weight(receptor, f"weight of input {self.label!r}") if isinstance(self.weight, psp) else self.weight
+        values = self._values(units, entries, size, rate=self.rate, weight=weight)
         mean = values.pop("rate") * dt
         if (mean < 0).any() or (mean > LARGEST_POISSON_MEAN).any():
             raise ValueError(
