@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-KINDS = ("death", "division", "unlink", "link")
 CAUSE = [("value", "f8"), ("threshold", "f8"), ("rule", "U64")]
 COLUMNS = {
     "death": [("cell", "i8"), *CAUSE],

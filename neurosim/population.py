@@ -14,7 +14,6 @@ from neurosim.table import Table
 from neurosim.units import Quantity, metre, quantity, to_si
 
 NEVER = -1e4  # seconds: Brian2's value of lastspike for a cell that has not spiked
-BOOKKEEPING = ("id", "parent", "birth", "position")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -16,7 +16,6 @@ from neurosim.units import Quantity, quantity, second
 from neurosim.wiring import Side, Wiring
 
 NEWBORN = ("split", "copy", "wire")
-BOOKKEEPING = ("id", "parent", "pre", "post", "weight", "delay", "share")
 
 
 @dataclass(frozen=True)

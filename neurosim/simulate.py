@@ -32,8 +32,8 @@ def simulate(
     `inputs` drive it in its own time; `record` asks for traces (spikes and spike counts of all populations are always
     recorded); `modulate` sets shared factors for this run, as in ``{"input.learning": 0.0}``; `backend` is Brian2() unless
     given. A progress bar appears after two seconds. Everything is checked before anything runs. Raises ValueError, TypeError
-    or KeyError for a bad argument, NonFiniteStateError where a state is not finite afterwards and Interrupted at Ctrl-C;
-    the last two carry the `circuit` and `recording` reached.
+    or KeyError for a bad argument, UnsupportedModelError for a model that the backend cannot express, NonFiniteStateError
+    where a state is not finite afterwards and Interrupted at Ctrl-C; the last two carry the `circuit` and `recording` reached.
     """
     backend = backend or Brian2()
     circuit, steps, bound, samples, shared = checked(circuit, duration, inputs, record, modulate, backend)
@@ -59,6 +59,7 @@ def checked(circuit, duration, inputs, record, modulate, backend):
     if not hasattr(backend, "dt") or not hasattr(backend, "run"):
         raise TypeError(f'{backend!r} is no backend; give one such as ns.Brian2(dt=0.1*ms, target="numpy")')
     dt = to_si(backend.dt, second, "dt of the backend")
+    backend.check(circuit)
     circuit = _with_dt(circuit, dt)
     steps = whole_steps(duration, dt, "the duration of the simulation")
     for projection in circuit.projections.values():

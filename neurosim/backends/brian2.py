@@ -18,6 +18,7 @@ from neurosim.backends.declare import Declared, declare, given_spikes, synaptic
 from neurosim.backends.onset import onset_actions
 from neurosim.backends.watch import Conductor, SpikeWatch
 from neurosim.circuit import Circuit
+from neurosim.errors import UnsupportedModelError
 from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
 from neurosim.stimuli import Bound
 from neurosim.table import Table
@@ -36,6 +37,15 @@ class Brian2:
 
     dt: Quantity = field(default_factory=lambda: 0.1 * ms)
     target: str = "auto"
+
+    def check(self, circuit: Circuit) -> None:
+        """Raise UnsupportedModelError for a model that cannot be simulated here."""
+        for projection in circuit.projections.values():
+            if not projection.synapse.event_driven:
+                raise UnsupportedModelError(
+                    f"projection {projection.name!r} has synapses of {projection.synapse.name!r} with clock-driven equations, which are not "
+                    "carried over boundaries yet; write them as (event-driven)"
+                )
 
     def run(self, circuit: Circuit, steps: int, inputs: list[Bound], samples: list, shared: Mapping, advance: Callable):
         """Run a checked circuit for so many time steps; return the next circuit and the recording.
