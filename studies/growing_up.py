@@ -71,8 +71,8 @@ def newborn(cells: int, seed: int, normalise: str | None) -> ns.Circuit:
     pixels = ns.create("input", "spike_source", 64)
     slow = ns.load_cell("leaky_adaptive_threshold").replace(tau_m=100 * ms, V_th=-58 * mV, theta_min=-6 * mV, target_count=1.5)
     exc = ns.create("exc", slow, cells)
-    learning = ns.load_synapse("stdp_pair").replace(
-        A_plus=0.001, A_minus=0.0, tau_plus=30 * ms, w_max=1 * mV, w_total=1 * mV, normalise=normalise, on_presentation="x = 0\ny = 0"
+    learning = ns.load_synapse("stdp_potentiation").replace(
+        A_plus=0.001, tau_plus=30 * ms, w_max=1 * mV, w_total=1 * mV, normalise=normalise
     )
     weights = ns.Uniform(0.006 * mV, 0.026 * mV)
     inputs = ns.connect(pixels, exc, learning, ns.AllToAll(), receptor="v", weight=weights, seed=seed)
@@ -118,7 +118,7 @@ def live(kind: str, seed: int, plan: Plan, folder: Path | None, progress) -> dic
     circuit = newborn(plan.last if kind == "fixed" else plan.first, seed, None if kind == "no normalisation" else "incoming")
 
     def accuracy(circuit, recording):
-        labels = measures.assign_labels(responses(circuit, train, backend), train_y)
+        labels = measures.assign_labels(responses(circuit, train[::2], backend), train_y[::2])
         return {"accuracy": float((measures.vote(responses(circuit, data["valid"][0], backend), labels) == data["valid"][1]).mean())}
 
     onto_first = circuit["input_to_exc"].ids[circuit["input_to_exc"].synapses["post"] == 0]
