@@ -6,8 +6,8 @@ cells. Proliferation: the busiest cells divide. Critical period: high plasticity
 again. Adulthood: low plasticity, little turnover. A network of fixed size sees as many images. At the end cells are labelled by their
 responses to the training images; the test images are used once.
 
-Expected finding: the developing network ends about as good as the fixed one, not better; both stay below k-means with as many centres and
-below logistic regression on the pixels. Without normalisation of weights, or with twins that divide without any difference, it fails.
+Expected finding: the developing network ends about as good as the fixed one (1 to 2 points below), not better; both stay below k-means with
+as many centres and below logistic regression on the pixels. Without normalisation of weights, or with twins that divide without any difference, it fails.
 
 References: Diehl & Cook (2015), doi:10.3389/fncom.2015.00099 (STDP, adaptive threshold, inhibition, label vote);
 Song, Miller & Abbott (2000), doi:10.1038/78829 (STDP); Alpaydin & Kaynak (1998), doi:10.24432/C50P49 (digits).

@@ -232,3 +232,27 @@ def test_normalised_weights_keep_their_bounds():
     assert after["plastic"].synapses["weight"].max() <= float(W_MAX)
     assert (at_onsets < 0.5 * float(40 * mV)).all()  # out of reach: every weight at its bound
     assert quantity(at_onsets[0, 0], volt.dim) > TOTAL
+
+
+def test_potentiation_alone_is_the_positive_half_of_the_window():
+    synapse = ns.load_synapse("stdp_potentiation").replace(w_max=W_MAX, normalise=None)
+    circuit = pairs_of_cells(len(INTERVALS), synapse)
+    after, _ = play_intervals(circuit, INTERVALS)
+    np.testing.assert_allclose(change(circuit, after), np.where(INTERVALS > 0, window(INTERVALS), 0.0), rtol=1e-6)
+
+
+def test_the_pair_rule_without_depression_is_potentiation_alone():
+    """The two files step differently (one has a second trace), but where they mean the same they give the same bits."""
+    alone = ns.load_synapse("stdp_potentiation").replace(w_max=W_MAX, w_total=W_MAX)
+    pair = STDP.replace(A_minus=0.0, w_total=W_MAX, normalise="incoming", on_presentation="x = 0\ny = 0")
+    weights = []
+    for synapse in (alone, pair, STDP.replace(A_minus=0.001, w_total=W_MAX, normalise="incoming", on_presentation="x = 0\ny = 0")):
+        source, cell = ns.create("pre", "spike_source", 6), ns.create("post", "leaky_adaptive_threshold", 2)
+        plastic = ns.connect(source, cell, synapse, ns.AllToAll(), receptor="v", weight=ns.Uniform(0.1 * mV, 0.3 * mV), seed=4)
+        rates = np.arange(1, 25).reshape(4, 6) * 40 * Hz
+        circuit = ns.Circuit([source, cell], [plastic.replace(name="plastic")], seed=2)
+        after, recording = ns.simulate(circuit, 200 * ms, inputs=[ns.Presentations("pre", rates, 50 * ms)], backend=BACKEND, progress=False)
+        assert recording["post"].counts.min() > 3
+        weights.append(after["plastic"].synapses["weight"])
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])
