@@ -12,7 +12,6 @@ import pytest
 import neurosim as ns
 from neurosim import study
 
-pytestmark = pytest.mark.xdist_group("studies")  # one run of the study serves all tests
 ROOT = Path(__file__).parent.parent
 STUDIES = sorted(path.name for path in (ROOT / "studies").glob("*.py"))
 
