@@ -142,7 +142,9 @@ class History:
         return f"<History of {len(self.boundaries)} epochs, {len(self.events)} events, now {self.circuit!r}>"
 
     def __str__(self) -> str:
-        return self.table()
+        notes = [f"dropped: {'; '.join(f'{count} {cause}' for cause, count in self.dropped.items())}"] if self.dropped else []
+        notes += ["interrupted: the epoch under way is not part of this history"] if self.interrupted else []
+        return "\n".join([self.table(), *notes])
 
     def table(self, cells: Sequence[str] | None = None, synapses: Sequence[str] | None = None) -> str:
         """Return a table with a line for each phase: epochs, cells and synapses at its end, births and deaths, measures.
@@ -166,10 +168,6 @@ class History:
             "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
             for row in rows
         ]
-        if self.dropped:
-            lines.append("dropped: " + "; ".join(f"{count} {cause}" for cause, count in self.dropped.items()))
-        if self.interrupted:
-            lines.append("interrupted: the epoch under way is not part of this history")
         return "\n".join(lines)
 
     def _sum(self, names: Sequence[str], column: str, first: int, last: int) -> int:
