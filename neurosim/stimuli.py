@@ -3,7 +3,8 @@
 An input is a value; ``input.bind(circuit, dt, start, stop)`` checks it against a circuit and gives plain SI arrays, one
 value for each living cell, from which every backend works (start and stop are time steps). A daughter inherits her
 mother's input values; noise is keyed by (seed, name of the input, cell id, time step), so that no cell's noise depends
-on which other cells there are.
+on which other cells there are. Binding raises ValueError for an unknown population, receptor or cell, a value of a wrong
+shape or out of range, and TypeError for a wrong dimension.
 """
 
 from dataclasses import dataclass, field, replace
@@ -121,6 +122,7 @@ class PoissonInput(_Input):
     shared_noise: bool = False
 
     def bind(self, circuit, dt, start, stop) -> Bound:
+        """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
         population = self._population(circuit)
         receptor = self._receptor(population, "jump")
         rows, entries, family, size = self._heirs(population)
@@ -153,6 +155,7 @@ class NoiseCurrent(_Input):
     shared_noise: bool = False
 
     def bind(self, circuit, dt, start, stop) -> Bound:
+        """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
         population = self._population(circuit)
         unit = quantity(1.0, self._receptor(population, "current").dimensions)
         rows, entries, family, size = self._heirs(population)
@@ -181,6 +184,7 @@ class StepCurrent(_Input):
     stop: Quantity | None = None
 
     def bind(self, circuit, dt, start, stop) -> Bound:
+        """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
         population = self._population(circuit)
         unit = quantity(1.0, self._receptor(population, "current").dimensions)
         rows, entries, _, size = self._heirs(population)
@@ -204,6 +208,7 @@ class SpikeTimes(_Input):
     times: Quantity
 
     def bind(self, circuit, dt, start, stop) -> Bound:
+        """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
         population = _sources(self, circuit)
         times = np.atleast_1d(to_si(self.times, second, f"times of input {self.label!r}"))
         ids = np.atleast_1d(np.asarray(self.spikes, dtype=np.int64))
@@ -241,6 +246,7 @@ class Presentations(_Input):
     start: Quantity = field(default_factory=lambda: 0 * second)
 
     def bind(self, circuit, dt, start, stop) -> Bound:
+        """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
         population = _sources(self, circuit)
         rates = np.asarray(to_si(self.rates, Hz, f"rates of input {self.label!r}"), dtype=float)
         rows, entries, _, size = self._heirs(population)
