@@ -101,6 +101,7 @@ class BoundaryNetwork(Network):
         self.t_ = circuit.time_si
 
     def before_run(self, run_namespace):
+        """Prepare the objects and, the first time, put the circuit's spikes in flight into their queues."""
         super().before_run(run_namespace)
         if self.begun:
             return
@@ -146,7 +147,7 @@ def _agenda(circuit: Circuit, inputs: list[Bound], made: Declared, shared: Mappi
     agenda: dict[int, list[Callable]] = {}
     for bound in inputs:
         if bound.kind == "step" and bound.population in made.groups:
-            level = made.groups[bound.population].variables[bound.values["variable"]].get_value()
+            level = made.groups[bound.population].variables[made.steps[bound.name]].get_value()
             on = bound.onset <= circuit.step and (bound.offset is None or circuit.step < bound.offset)
             level[bound.rows] = bound.values["amplitude"] if on else 0.0
             if bound.onset > circuit.step:

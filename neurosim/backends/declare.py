@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from brian2 import Clock, NeuronGroup, SpikeGeneratorGroup, Synapses
 
-from neurosim.backends.noise import key_halves, philox_normal, philox_poisson
+from neurosim.backends.drives import drive, noise_column
+from neurosim.backends.noise import philox_normal, philox_poisson
 from neurosim.circuit import Circuit
 from neurosim.population import Population
 from neurosim.projection import Projection
@@ -21,13 +22,18 @@ from neurosim.units import quantity, second, unit_name
 
 @dataclass
 class Declared:
-    """Hold the Brian2 objects of a circuit: groups, synapses and the rest, all on one clock."""
+    """Hold the Brian2 objects of a circuit: groups, synapses and the rest, all on one clock.
+
+    `noise_columns` maps, for each population, columns that carry noise currents to their variables; `steps` maps the
+    names of step currents to theirs.
+    """
 
     clock: Clock
     groups: dict = field(default_factory=dict)
     synapses: dict = field(default_factory=dict)
     extras: list = field(default_factory=list)
     noise_columns: dict = field(default_factory=dict)
+    steps: dict = field(default_factory=dict)
 
     @property
     def objects(self) -> list:
@@ -77,74 +83,40 @@ def given_spikes(inputs: list[Bound]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, float], made: Declared) -> None:
-    model, size = population.model, len(population)
-    lines, columns, updates, keys = [model.equations], {}, [], {}
+    model, drives = population.model, []
     currents = {name: [] for name, receptor in model.receptors.items() if receptor.kind == "current"}
     for number, bound in enumerate(bound for bound in inputs if bound.kind != "spikes"):
-        receptor = model.receptors[bound.receptor]
-        unit = unit_name(receptor.dimensions)
-        whole = {key: _spread(values, bound.rows, size) for key, values in bound.values.items()}
-        # Names for the halves of the key: as numbers they would stand in the code, and each seed would compile anew.
-        keys[f"key_high_{number}"], keys[f"key_low_{number}"] = key_halves(bound.key)
-        if bound.kind == "poisson":
-            draw = f"philox_poisson(key_high_{number}, key_low_{number}, family_{number}, t_in_timesteps, mean_{number}, silent_{number})"
-            effect = re.sub(r"\bamount\b", f"(weight_{number}*{draw})", receptor.effect.replace("_post", ""))
-            lines += [
-                f"mean_{number} : 1 (constant)",
-                f"silent_{number} : 1 (constant)",
-                f"family_{number} : 1 (constant)",
-                f"weight_{number} : {unit} (constant)",
-            ]
-            columns |= {f"mean_{number}": whole["mean"], f"silent_{number}": np.exp(-whole["mean"]), f"weight_{number}": whole["weight"]}
-            columns[f"family_{number}"] = _spread(bound.noise_ids, bound.rows, size)
-            updates.append((effect, "synapses", f"poisson_{number}"))
-        elif bound.kind == "noise":
-            draw = f"philox_normal(key_high_{number}, key_low_{number}, family_{number}, t_in_timesteps)"
-            step = f"noise_{number} = mean_{number} + (noise_{number} - mean_{number})*decay_{number} + kick_{number}*{draw}"
-            lines += [f"decay_{number} : 1 (constant)", f"family_{number} : 1 (constant)"]
-            lines += [f"{key}_{number} : {unit} (constant)" for key in ("mean", "kick", "noise")]
-            columns |= {f"{key}_{number}": whole[key] for key in ("mean", "kick", "decay")}
-            columns[f"family_{number}"] = _spread(bound.noise_ids, bound.rows, size)
-            column = noise_column(bound)
-            columns[f"noise_{number}"] = population.cells[column] if column in population.cells else whole["mean"]
-            made.noise_columns.setdefault(population.name, {})[column] = f"noise_{number}"
-            currents[bound.receptor].append(f"noise_{number}")
-            updates.append((step, "start", f"noise_{number}"))
-        else:
-            lines.append(f"step_{number} : {unit} (constant)")
-            currents[bound.receptor].append(f"step_{number}")
-            bound.values["variable"] = f"step_{number}"
-    lines += [
-        f"{name} = {' + '.join(parts) or '0*' + unit_name(model.receptors[name].dimensions)} : {unit_name(model.receptors[name].dimensions)}"
-        for name, parts in currents.items()
-    ]
+        one = drive(bound, number, population)
+        drives.append(one)
+        if one.current:
+            currents[bound.receptor].append(one.current)
+        if one.carried:
+            made.noise_columns.setdefault(population.name, {})[noise_column(bound)] = one.current
+        elif one.current:
+            made.steps[bound.name] = one.current
+    lines = [model.equations, *(line for one in drives for line in one.lines)]
+    for name, parts in currents.items():
+        unit = unit_name(model.receptors[name].dimensions)
+        lines.append(f"{name} = {' + '.join(parts) or f'0*{unit}'} : {unit}")
     lines += [f"{name} : 1 (shared)" for name in model.shared]
+    constants = {name: value for one in drives for name, value in one.constants.items()}
     spike = model.spike
     group = NeuronGroup(
-        size, "\n".join(lines), method=model.method, threshold=spike.threshold, reset=spike.reset or None,
+        len(population), "\n".join(lines), method=model.method, threshold=spike.threshold, reset=spike.reset or None,
         refractory=spike.threshold if spike.rule == "crossing" else spike.refractory,
-        namespace={**model.namespace(), **keys, "philox_normal": philox_normal, "philox_poisson": philox_poisson},
+        namespace={**model.namespace(), **constants, "philox_normal": philox_normal, "philox_poisson": philox_poisson},
         name=population.name, clock=made.clock,
     )  # fmt: skip
     _of_any_size(group)
+    columns = {name: values for one in drives for name, values in one.columns.items()}
     columns |= {name: population.cells[name] for name in (*model.variables, "lastspike", "not_refractory")}
     columns |= {name: np.array([value]) for name, value in shared.items()}
     for name, values in columns.items():
         group.variables[name].set_value(values)
-    for code, when, name in updates:
-        made.extras.append(group.run_regularly(code, when=when, clock=made.clock, name=f"{population.name}_{name}"))
+    for one in drives:
+        if one.code:
+            made.extras.append(group.run_regularly(one.code, when=one.when, clock=made.clock, name=f"{population.name}_{one.name}"))
     made.groups[population.name] = group
-
-
-def noise_column(bound: Bound) -> str:
-    """The column of the population that carries a noise current from one simulation to the next."""
-    return f"noise:{bound.name}"
-
-
-def _spread(values: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
-    whole = np.zeros(size)
-    whole[rows] = values
-    return whole
 
 
 def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, float], made: Declared) -> Synapses:

@@ -19,6 +19,7 @@ class Conductor(BrianObject):
         self.sampled_at = [[] for _ in samplers]
 
     def run(self):
+        """Carry out what is due in this time step, then sample."""
         step = self.step
         if step in self.agenda:
             for change in self.agenda[step]:
@@ -40,6 +41,7 @@ class SpikeWatch(BrianObject):
         self.spikes = {name: [] for name in groups}
 
     def run(self):
+        """Keep the spikes of this time step and tell of progress now and then."""
         step = self.step
         for name, space in self.spaces.items():
             count = space[-1]
