@@ -16,18 +16,20 @@ from neurosim.distributions import Exponential, LogNormal, Normal, Uniform
 from neurosim.errors import Interrupted, NonFiniteStateError, UnsupportedModelError
 from neurosim.events import Events
 from neurosim.export import to_brian2
-from neurosim.lifecycle.archive import load_history, save_history
 from neurosim.lifecycle.develop import develop
+from neurosim.lifecycle.folder import RunFolder, load_circuit, load_history, save_history
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle, Phase
 from neurosim.lifecycle.rules import Apoptosis, Division, Rewiring
 from neurosim.lifecycle.selection import Busiest, Everyone, Idlest, RateAbove, RateBelow, Selected, WeightBelow
+from neurosim.lifecycle.yoked import Yoked, yoked
 from neurosim.models import CellModel, SynapseModel, cells, load_cell, load_synapse, psp, synapses
 from neurosim.population import Population, create
 from neurosim.projection import Projection, connect
 from neurosim.recording import Recording, Spikes, Trace
+from neurosim.report import write_report
 from neurosim.simulate import simulate
 from neurosim.stimuli import NoiseCurrent, PoissonInput, Presentations, SpikeTimes, StepCurrent
-from neurosim.storage import load_circuit, save_circuit
+from neurosim.storage import save_circuit
 from neurosim.surgery import Edit, apply, plan, replay
 from neurosim.wiring import AllToAll, DistanceKernel, FixedInDegree, FixedProbability, OneToOne, Pairs

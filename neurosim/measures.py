@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit  # quantiles of Student's t; scipy.stats takes a second to import
+from scipy.special import ndtri, stdtrit  # quantiles, normal and Student's t; scipy.stats takes a second to import
 
 from neurosim.recording import Recording
 from neurosim.stimuli import Presentations, whole_steps
 
+SURVIVAL = [("age", "i8"), ("at_risk", "i8"), ("deaths", "i8"), ("fraction", "f8"), ("low", "f8"), ("high", "f8")]
 POWERED = 10  # pairs below which a comparison is called not powered
 
 
@@ -51,14 +52,39 @@ def vote(counts: np.ndarray, cell_labels: np.ndarray) -> np.ndarray:
     return np.where(means.max(axis=1) > 0, classes[means.argmax(axis=1)], -1)
 
 
+def kaplan_meier(birth: np.ndarray, death: np.ndarray, end: int) -> np.ndarray:
+    """Estimate which fraction survives to each age, from births and deaths in whole epochs (death -1: alive at `end`).
+
+    Returns a structured array with one row for each age from 0: those at risk, deaths at that age, the surviving fraction
+    (product-limit estimate, Kaplan & Meier 1958, doi:10.1080/01621459.1958.10501452, eq. 2b) and its 95 % interval (Greenwood's
+    variance on the log-log scale, Kalbfleisch & Prentice 2002, doi:10.1002/9781118032985, section 1.4). Who was born at age 0 of the
+    last epoch, or lives at the end, is censored.
+    """
+    birth, death = np.asarray(birth, dtype=np.int64), np.asarray(death, dtype=np.int64)
+    lasted = np.where(death < 0, end, death) - birth
+    rows = np.zeros(int(lasted.max(initial=0)) + 1, SURVIVAL)
+    rows["age"] = np.arange(len(rows))
+    rows["deaths"] = np.bincount(lasted[death >= 0], minlength=len(rows))
+    rows["at_risk"] = np.bincount(lasted, minlength=len(rows))[::-1].cumsum()[::-1]
+    risk, died = rows["at_risk"].astype(float), rows["deaths"].astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rows["fraction"] = np.cumprod(np.where(risk > 0, 1 - died / risk, 1.0))
+        variance = np.cumsum(np.where(risk > died, died / (risk * (risk - died)), 0.0))
+        spread = ndtri(0.975) * np.sqrt(variance) / np.abs(np.log(rows["fraction"]))
+        for bound, sign in (("low", 1), ("high", -1)):
+            inside = (rows["fraction"] > 0) & (rows["fraction"] < 1)
+            rows[bound] = np.where(inside, rows["fraction"] ** np.exp(sign * spread), rows["fraction"])
+    return rows
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """Hold a paired comparison: mean difference, 95 % interval, margin, effect size, and whether it is powered."""
+    """Hold a paired comparison: mean difference, 95 % interval, margin (None: none), effect size, number of pairs."""
 
     difference: float
     low: float
     high: float
-    margin: float
+    margin: float | None
     effect: float
     pairs: int
 
@@ -66,20 +92,20 @@ class Comparison:
     def equivalent(self) -> bool:
         """Whether the 90 % interval, the two one-sided tests at 5 %, lies inside the margin."""
         half = (self.high - self.low) / 2
-        if self.pairs < 2:
+        if self.pairs < 2 or self.margin is None:
             return False
         narrow = half * stdtrit(self.pairs - 1, 0.95) / stdtrit(self.pairs - 1, 0.975)
         return abs(self.difference) + narrow < self.margin
 
     def __str__(self) -> str:
-        power = "" if self.pairs >= POWERED else f"; not powered ({self.pairs} of {POWERED} pairs)"
-        verdict = "equivalent" if self.equivalent else "equivalence not shown"
-        interval = f"95 % interval {self.low:+.3f} to {self.high:+.3f}" if self.pairs > 1 else "one pair has no interval"
-        return f"{self.difference:+.3f} ({interval}), margin {self.margin:g}: {verdict}{power}"
+        power = "" if self.pairs >= POWERED else f"not powered ({self.pairs} of {POWERED} pairs)"
+        interval = f"95 % interval {self.low:+.3g} to {self.high:+.3g}, d = {self.effect:+.2f}" if self.pairs > 1 else "one pair has no interval"
+        verdict = "" if self.margin is None else f"margin {self.margin:g}: {'equivalent' if self.equivalent else 'equivalence not shown'}"
+        return f"{self.difference:+.3g} ({interval})" + "".join(f"; {note}" for note in (verdict, power) if note)
 
 
-def paired_comparison(first, second, margin: float) -> Comparison:
-    """Compare paired results: first minus second, against a margin fixed beforehand.
+def paired_comparison(first, second, margin: float | None = None) -> Comparison:
+    """Compare paired results: first minus second, against a margin fixed beforehand if there is one.
 
     The interval is Student's t on the differences, the effect size Cohen's d of them; equivalence is shown by two
     one-sided tests at 5 % (Schuirmann 1987, doi:10.1007/BF01068419). Raises ValueError for unpaired results.
@@ -94,5 +120,5 @@ def paired_comparison(first, second, margin: float) -> Comparison:
     sd = differences.std(ddof=1)
     half = stdtrit(pairs - 1, 0.975) * sd / np.sqrt(pairs)
     mean = differences.mean()
-    effect = mean / sd if sd > 0 else float("nan")
+    effect = mean / sd if sd > 1e-12 * abs(mean) else float("nan")  # not of differences that only rounding tells apart
     return Comparison(float(mean), float(mean - half), float(mean + half), margin, float(effect), pairs)

@@ -1,12 +1,5 @@
-"""Keep circuits and histories in files: NumPy archives without pickle, each with a manifest of hashes."""
+"""Keep circuits and recordings in files: NumPy archives without pickle, each with a manifest of hashes."""
 
-import hashlib
-import json
-import os
-import struct
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,20 +8,25 @@ import numpy as np
 from neurosim import distributions, wiring
 from neurosim.circuit import Circuit
 from neurosim.distributions import Distribution
+from neurosim.files import read_archive, understood, write_archive
 from neurosim.models import CellModel, SynapseModel
 from neurosim.population import Population
 from neurosim.projection import Projection, Recipe
+from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
 from neurosim.table import Table
 from neurosim.units import exponents, from_exponents, get_dimensions, quantity
-
-FORMAT = 1
 
 
 def save_circuit(circuit: Circuit, path) -> Path:
     """Save a circuit without loss to one .npz file.
 
-    The file is written whole or not at all. Raises OSError naming the folder where it cannot be written.
+    The file is written whole or not at all. Raises OSError naming the file where it cannot be written.
     """
+    return write_archive(path, *circuit_archive(circuit))
+
+
+def circuit_archive(circuit: Circuit) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return a circuit as the description and arrays of an archive."""
     arrays, parts = {}, {"populations": [], "projections": []}
     for name, population in circuit.populations.items():
         parts["populations"].append(
@@ -47,15 +45,17 @@ def save_circuit(circuit: Circuit, path) -> Path:
         arrays |= {f"{name}/synapses/{column}": values for column, values in projection.synapses.items()}
         arrays |= {f"{name}/flight/{column}": values for column, values in projection.flight.items()}
     about = {"kind": "circuit", "seed": int(circuit.seed), "step": circuit.step, "epoch": circuit.epoch, "dt": circuit.dt_si, **parts}
-    return write_archive(path, about, arrays)
+    return about, arrays
 
 
-def load_circuit(path) -> Circuit:
-    """Load a circuit that save_circuit wrote.
+def read_circuit(path, expected: str | None = None) -> Circuit:
+    """Read a circuit from an archive; raises as read_archive does."""
+    about, arrays = read_archive(path, "circuit", expected)
+    with understood(path, "circuit"):
+        return _circuit(about, arrays)
 
-    Raises FileNotFoundError for a missing file and ValueError for one that is damaged or not of neurosim.
-    """
-    about, arrays = read_archive(path, "circuit")
+
+def _circuit(about: Mapping, arrays: Mapping[str, np.ndarray]) -> Circuit:
     populations = {}
     for entry in about["populations"]:
         name = entry["name"]
@@ -76,56 +76,46 @@ def load_circuit(path) -> Circuit:
     return Circuit(list(populations.values()), projections, about["seed"], about["step"], about["epoch"], about["dt"])
 
 
-def write_archive(path, about: Mapping, arrays: Mapping[str, np.ndarray]) -> Path:
-    """Write arrays and a description with the hash of each array to one .npz file, whole or not at all."""
-    path = Path(path)
-    path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
-    manifest = {**about, "format": FORMAT, "sha256": {name: _digest(values) for name, values in arrays.items()}}
-    text = np.frombuffer(json.dumps(manifest).encode(), dtype=np.uint8)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    except OSError as error:
-        raise type(error)(error.errno, f"{path} cannot be written ({error.strerror}); choose a folder that you may write to") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, manifest=text, **arrays)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
-
-
-def read_archive(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """Read an archive and check its hashes; return its description and arrays."""
-    path = Path(path)
-    if not path.exists() and path.suffix != ".npz":
-        path = path.with_name(path.name + ".npz")
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}; give the path that the {kind} was saved to")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        about = json.loads(arrays.pop("manifest").tobytes())
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is damaged or no {kind} of neurosim ({error}); give a file that neurosim saved") from None
-    if about.get("kind") != kind or about.get("format") != FORMAT:
-        raise ValueError(
-            f"{path} holds a {about.get('kind')} in format {about.get('format')}, not a {kind} in format {FORMAT}; give another file"
-        )
-    for name, digest in about["sha256"].items():
-        if name not in arrays or _digest(arrays[name]) != digest:
-            raise ValueError(f"{path} is damaged: {name} does not match its hash; use another copy")
+def recording_archive(recording: Recording) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return a recording as the description and arrays of an archive."""
+    arrays, parts = {}, {}
+    for name in recording.names:
+        part = recording[name]
+        parts[name] = {key: {"dimensions": exponents(data.dimensions)} for key, data in part.traces.items()}
+        if part.counts is not None:
+            arrays |= {f"{name}/ids": part.ids, f"{name}/counts": part.counts}
+        if part.has_spikes:
+            arrays |= {f"{name}/spike_id": part.spikes.id, f"{name}/spike_step": part.spikes.step}
+        for key, data in part.traces.items():
+            arrays |= {f"{name}/trace/{key}/{field}": getattr(data, field) for field in ("ids", "steps", "si")}
+    about = {"kind": "recording", "start": recording.start_step, "stop": recording.stop_step, "dt": recording.dt_si, "parts": parts}
     return about, arrays
+
+
+def read_recording(path, expected: str | None = None) -> Recording:
+    """Read a recording from an archive; raises as read_archive does."""
+    about, arrays = read_archive(path, "recording", expected)
+    with understood(path, "recording"):
+        return _recording(about, arrays)
+
+
+def _recording(about: Mapping, arrays: Mapping[str, np.ndarray]) -> Recording:
+    dt, parts = about["dt"], {}
+    duration = (about["stop"] - about["start"]) * dt
+    for name, traces in about["parts"].items():
+        spikes = SpikeTrains(arrays[f"{name}/spike_id"], arrays[f"{name}/spike_step"], dt) if f"{name}/spike_id" in arrays else None
+        data = {
+            key: TraceData(
+                *(arrays[f"{name}/trace/{key}/{field}"] for field in ("ids", "steps", "si")), from_exponents(entry["dimensions"]), dt
+            )
+            for key, entry in traces.items()
+        }
+        parts[name] = PartRecording(name, duration, arrays.get(f"{name}/ids"), arrays.get(f"{name}/counts"), spikes, data)
+    return Recording(parts, about["start"], about["stop"], dt)
 
 
 def _table(arrays: Mapping[str, np.ndarray], prefix: str) -> Table:
     return Table({name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)})
-
-
-def _digest(values: np.ndarray) -> str:
-    return hashlib.sha256(f"{values.dtype.str}{values.shape}".encode() + np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
 def _recipe_to(recipe: Recipe) -> dict:

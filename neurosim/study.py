@@ -1,174 +1,150 @@
-"""What every study script shares: its arguments, its folder, and independent lives on all cores."""
+"""What every study script shares: its arguments, its folder, its lives on all cores, and its result, kept and printed."""
 
 import argparse
+import inspect
 import json
-import multiprocessing
-import os
-import platform
-import signal
 import sys
-import tempfile
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import version
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
-from queue import Empty
 
 import numpy as np
-from tqdm import tqdm
+
+from neurosim.files import digest, read_bytes, write_json, write_whole
+from neurosim.lifecycle.summary import aligned
+from neurosim.lock import locked
+from neurosim.measures import POWERED, paired_comparison
+from neurosim.runfile import Session, begun, check_same, new_run, read_run
+from neurosim.workers import each
 
 SCALES = ("smoke", "small", "full")
-PACKAGES = ("neurosim", "brian2", "numpy", "scipy")
+RESULT, TEXT = "results.json", "result.txt"
 
 
-def arguments(description: str, argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the arguments that all studies take: --seed, --scale, --out."""
+@dataclass(frozen=True)
+class Run:
+    """Hold what a study is asked for: its seeds, its scale and its folder; ``run.each(function, cases)`` runs its lives."""
+
+    seeds: Sequence[int]
+    scale: str
+    folder: Path
+
+    def each(self, function: Callable, cases: Mapping[str, tuple]) -> dict[str, object]:
+        """Run independent cases on all cores, each kept in the folder lives/<name>; see workers.each."""
+        return each(function, cases, self.folder / "lives")
+
+
+def conduct(study: Callable, description: str, seeds: int = 1, argv: Sequence[str] | None = None) -> object:
+    """Conduct a study from the command line: read its arguments, open its folder, keep and print its result, and return it.
+
+    ``study(run)`` is given a Run and returns the result (plain numbers, texts, lists and dicts) and the text that is printed.
+    They are kept as results.json and result.txt; resuming a finished study prints that text again. `seeds` is how many seeds
+    the study takes unless --seeds says otherwise. Raises FileExistsError for a folder that is not to be resumed,
+    BlockingIOError for one in use, ValueError for one of another study, version or arguments.
+    """
+    options = arguments(description, seeds, argv)
+    script = Path(inspect.getfile(study))
+    folder = options.out or _free(script.stem, options.resume)
+    begun(folder, None if options.resume else "--resume")
+    asked = {"study": script.stem, "scale": options.scale, "seed": options.seed, "seeds": options.seeds}
+    asked["script"] = digest(script.read_bytes())
+    with locked(folder):
+        if begun(folder, None):
+            about = read_run(folder, "study")
+            check_same(folder, about, asked, "give --out another folder")
+            if about["state"] == "finished":
+                print(_checked(folder, TEXT, about))
+                return json.loads(_checked(folder, RESULT, about))
+        else:
+            about = new_run("study", asked)
+        session = Session(folder, about)
+        session.note("running")
+        try:
+            result, text = study(Run(range(options.seed, options.seed + options.seeds), options.scale, folder))
+        except (KeyboardInterrupt, SystemExit):
+            session.note("interrupted")
+            print(f"go on with: {script.name} --resume --out {folder} (and the same --scale, --seed, --seeds)", file=sys.stderr)
+            raise
+        except Exception as error:
+            with suppress(OSError):  # a full disk, say, is what the error already tells
+                session.note(f"failed: {type(error).__name__}: {error}")
+            raise
+        text = f"{text}\n\nfigures, data and histories: {folder}"
+        write_json(folder / RESULT, result)
+        write_whole(folder / TEXT, text.encode())
+        about["sha256"] = {name: digest((folder / name).read_bytes()) for name in (RESULT, TEXT)}
+        session.note("finished")
+    print(text)
+    return json.loads((folder / RESULT).read_bytes())
+
+
+def arguments(description: str, seeds: int, argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the arguments that all studies take: --seed, --seeds, --scale, --out, --resume."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
+    parser.add_argument("--seeds", type=_count, default=seeds, help=f"how many seeds (default {seeds})")
     parser.add_argument(
         "--scale", choices=SCALES, default="full", help="smoke: seconds, no finding; small: about a minute; full: the study (default)"
     )
     parser.add_argument("--out", type=Path, default=None, help="a new folder for figures and data (default results/<study>, numbered)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out (default: the last in results/), or begin it")
     return parser.parse_args(argv)
 
 
-def new_folder(wanted: Path | None, study: str) -> Path:
-    """Make the folder of a run and note what runs in it: versions, command, platform.
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seeds; give 1 or more")
+    return int(text)
 
-    Without a wanted folder the first free one of results/<study>, results/<study>-2 ... is taken. Raises FileExistsError
-    for a wanted folder that is there already and OSError naming a folder that cannot be written.
+
+def _free(study: str, resume: bool) -> Path:
+    """Return the first free folder of results/<study>, results/<study>-2 ..., or the last that is taken, to resume it."""
+    folders = (Path("results") / (study if number == 1 else f"{study}-{number}") for number in count(1))
+    taken = list(takewhile(Path.exists, folders))
+    if resume:
+        return taken[-1] if taken else Path("results") / study
+    return Path("results") / (study if not taken else f"{study}-{len(taken) + 1}")
+
+
+def _checked(folder: Path, name: str, about: Mapping) -> str:
+    content = read_bytes(folder / name, "result")
+    if digest(content) != about["sha256"][name]:
+        raise ValueError(
+            f"{folder / name} was altered after the study: it does not match its hash; use another copy, or conduct the study again"
+        )
+    return content.decode()
+
+
+def tabulate(title: str, results: Mapping[str, Mapping | Sequence[Mapping]], columns: Sequence[str]) -> str:
+    """Return a table of results: a line for each name, a column for each of `columns`, a dash where there is no value.
+
+    Of several results of one name, such as those of seeds, the mean is shown.
     """
-    if wanted is None:
-        number = 1
-        while (folder := Path("results") / (study if number == 1 else f"{study}-{number}")).exists():
-            number += 1
-    elif wanted.exists():
-        raise FileExistsError(f"{wanted} exists already; give --out another folder, or remove it")
-    else:
-        folder = wanted
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise type(error)(
-            error.errno, f"{folder} cannot be made ({error.strerror}); give --out a folder in a place that you may write to"
-        ) from None
-    about = {"study": study, "command": sys.argv, "python": platform.python_version(), "platform": platform.platform()}
-    write_json(folder / "run.json", about | {"versions": {name: version(name) for name in PACKAGES}})
-    return folder
+    rows = [[title, *columns]]
+    for name, found in results.items():
+        several = [found] if isinstance(found, Mapping) else found
+        means = (np.mean([one.get(column, np.nan) for one in several]) for column in columns)
+        rows.append([name, *("-" if np.isnan(mean) else f"{mean:.3f}" for mean in means)])
+    return aligned(rows)
 
 
-def write_json(path: Path, content: Mapping) -> None:
-    """Write a JSON file, whole or not at all."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as file:
-        json.dump(content, file, indent=1, default=_plain)
-    os.replace(file.name, path)
+def compare(results: Mapping[str, Sequence[Mapping]], reference: str, margins: Mapping[str, float | None]) -> str:
+    """Return a table of paired differences to a reference condition, for each of the results in `margins` and each condition.
 
-
-def tabulate(title: str, results: Mapping[str, Mapping[str, float]], columns: Sequence[str]) -> str:
-    """Return a table of results: a line for each name, a column for each of `columns`, a dash where there is no value."""
-    width = max(map(len, [title, *results])) + 2
-    lines = [title.ljust(width) + "".join(f"{column:>{len(column) + 3}}" for column in columns)]
-    for name, result in results.items():
-        cells = (f"{result[column]:.3f}" if column in result else "-" for column in columns)
-        lines.append(name.ljust(width) + "".join(cell.rjust(len(column) + 3) for cell, column in zip(cells, columns, strict=True)))
-    return "\n".join(lines)
-
-
-def _plain(value):
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    return str(value)
-
-
-def each(function: Callable, cases: Mapping[str, tuple], workers: int | None = None) -> dict[str, object]:
-    """Run ``function(*case, progress)`` for every named case in processes of its own and return the results by name.
-
-    `function` is a module's own function; it calls ``progress(done, total)`` now and then, shown as a bar for each case.
-    With one worker (or one case) everything runs in this process. A case that fails is named when the others have
-    finished: raises RuntimeError from its error. Ctrl-C ends the workers and the script (SystemExit) and says which cases
-    were finished; workers end with their parent, however it ends.
+    `results` holds for each condition one result a seed, in the same order; a margin is the difference that would not matter
+    (None: not asked). See measures.paired_comparison for the interval, the effect size d and the test of equivalence.
     """
-    workers = min(len(cases), workers or os.cpu_count() or 1)
-    bars = {
-        name: tqdm(total=1.0, desc=name, position=n, bar_format="{desc:<16.16}{percentage:3.0f}%|{bar}| {elapsed}")
-        for n, name in enumerate(cases)
-    }
-    outcomes: dict[str, object] = {}
-    try:
-        if workers == 1:
-            return {name: function(*case, _Show(bars[name])) for name, case in cases.items()}
-        _run_in_processes(function, cases, workers, bars, outcomes)
-    except KeyboardInterrupt:
-        for process in multiprocessing.active_children():
-            process.terminate()
-        print(f"\ninterrupted; finished: {', '.join(outcomes) or 'no case'} (of {len(cases)})", file=sys.stderr)
-        raise SystemExit(130) from None
-    finally:
-        for bar in bars.values():
-            bar.close()
-    failures = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BaseException)}
-    if failures:
-        name, error = next(iter(failures.items()))
-        raise RuntimeError(f"{len(failures)} of {len(cases)} cases failed, first {name!r}: {type(error).__name__}: {error}") from error
-    return {name: outcomes[name] for name in cases}
-
-
-def _run_in_processes(function: Callable, cases: Mapping[str, tuple], workers: int, bars: Mapping[str, tqdm], outcomes: dict) -> None:
-    context = multiprocessing.get_context("spawn")
-    news = context.Queue()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=(os.getpid(), news))
-    try:
-        running = {pool.submit(function, *case, _Tell(name)): name for name, case in cases.items()}
-        while len(outcomes) < len(cases):
-            _show_news(news, bars)
-            for future, name in running.items():
-                if future.done() and name not in outcomes:
-                    outcomes[name] = future.exception() or future.result()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-def _prepare_worker(parent: int, news) -> None:
-    """Leave Ctrl-C to the parent, end when it is gone, and tell it of progress through its queue."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _Tell.news = news
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _show_news(news, bars: Mapping[str, tqdm]) -> None:
-    try:
-        name, done, total = news.get(timeout=0.2)
-    except Empty:
-        return
-    _Show(bars[name])(done, total)
-
-
-class _Show:
-    def __init__(self, bar: tqdm):
-        self.bar = bar
-
-    def __call__(self, done: int, total: int) -> None:
-        self.bar.n = done / total
-        self.bar.refresh()
-
-
-class _Tell:
-    """Progress of one case, told to the parent; the queue comes with the worker, as queues travel with processes only."""
-
-    news = None
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def __call__(self, done: int, total: int) -> None:
-        self.news.put((self.name, done, total))
+    pairs = len(results[reference])
+    note = "" if pairs >= POWERED else f", not powered ({pairs} of {POWERED} pairs)"
+    rows = [[f"minus {reference}{note}", "", "difference", "95 % interval", "d", "equivalent"]]
+    for column, margin in margins.items():
+        for name in results:
+            if name != reference:
+                found = paired_comparison(*([one[column] for one in results[of]] for of in (name, reference)), margin)
+                numbers = (found.difference, found.low, found.high, found.effect)
+                shown = ["-" if np.isnan(number) else f"{number:+.3g}" for number in numbers]
+                verdict = "" if margin is None else f"{'yes' if found.equivalent else 'not shown'} (margin {margin:g})"
+                rows.append([column, name, shown[0], f"{shown[1]} to {shown[2]}", shown[3], verdict])
+    return aligned(rows, left=2)

@@ -1,17 +1,18 @@
 """Does a spiking network that is born small, divides, prunes and settles learn as well as one of fixed size?
 
 Rate-coded images of handwritten digits (scikit-learn's 1797 real 8 x 8 images) drive leaky cells with an adaptive threshold that inhibit
-one another; their input synapses learn by STDP with normalised incoming weights, without labels. The developing network begins with 10
-cells. Proliferation: the busiest cells divide. Critical period: high plasticity. Pruning: idle cells die, weak synapses go, some grow
-again. Adulthood: low plasticity, little turnover. A network of fixed size sees as many images. At the end cells are labelled by their
-responses to the training images; the test images are used once.
+one another; their input synapses learn by STDP with normalised weights, without labels. The developing network begins with 10 cells or 1.
+Proliferation: the busiest cells divide. Critical period: high plasticity. Pruning: idle cells die, weak synapses go, some grow again.
+Adulthood: low plasticity, little turnover. At the end cells are labelled by their responses to the training images; the test images are
+used once. Controls, all with as many images: a network of fixed size, with all synapses or as many as the developing one ends with; growth
+without death and pruning; as many events, but of cells and synapses chosen at random. Two must fail: no normalisation, identical twins.
 
 Expected finding: the developing network ends about as good as the fixed one (1 to 2 points below), not better; both stay below k-means with
-as many centres and below logistic regression on the pixels. Without normalisation of weights, or with twins that divide without any difference, it fails.
+as many centres and below logistic regression on the pixels; pruning by weight costs little, pruning by chance a lot.
 
 References: Diehl & Cook (2015), doi:10.3389/fncom.2015.00099 (STDP, adaptive threshold, inhibition, label vote);
 Song, Miller & Abbott (2000), doi:10.1038/78829 (STDP); Alpaydin & Kaynak (1998), doi:10.24432/C50P49 (digits).
-Runtime on 2 cores, after the first compile (about a minute): smoke seconds, small about a minute, full about 5 minutes.
+Runtime on 2 cores, after the first compile (about a minute): smoke half a minute, small two minutes, full a quarter of an hour.
 """
 
 from dataclasses import dataclass
@@ -24,12 +25,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 import neurosim as ns
-from neurosim import measures, study
+from neurosim import figures, measures, study
 from neurosim.units import ms, mV, second
 
 IMAGE, SPIKES = 100 * ms, 1200  # presentation of one image: its duration and input spikes
 FROZEN = {"input_to_exc.learning": 0.0, "exc.learning": 0.0}
-MARGIN = 0.02  # of accuracy, within which two networks count as equally good
+LEVEL = 0.8  # accuracy on the validation images at which costs are compared
+MARGINS = {"label vote": 0.02, "synapses": None, "thousand spikes": None, "million events": None, "events to level": None}
+KINDS = ("from 10", "from 1", "fixed", "growth only", "random choices", "equal synapses")
+FIXED = ("fixed", "equal synapses")
+LED = ("random choices", "equal synapses")  # lives that follow that of "from 10"
+FAILING = ("no normalisation", "identical twins")  # lives of the first seed only
 
 
 @dataclass(frozen=True)
@@ -39,23 +45,17 @@ class Plan:
     first: int = 10
     last: int = 100
     images: int = 1297
-    seeds: int = 3
-    controls: bool = True
     target: str = "auto"
     most: int | None = None
 
 
-PLANS = {
-    "full": Plan(),
-    "small": Plan(first=25, last=50, images=300, seeds=1, controls=False),
-    "smoke": Plan(first=3, last=6, images=2, seeds=1, controls=False, target="numpy", most=12),
-}
+PLANS = {"full": Plan(), "small": Plan(25, 50, 300), "smoke": Plan(3, 6, 3, "numpy", 4)}
 
 
 def digits(plan: Plan) -> dict:
     """Split the images: 500 to test, 147 to validate, 1150 to train; the same for every seed."""
     images, labels = load_digits(return_X_y=True)
-    rest, test, rest_y, test_y = train_test_split(images, labels, test_size=500, train_size=1297, stratify=labels, random_state=0)
+    rest, test, rest_y, test_y = train_test_split(images, labels, test_size=500, stratify=labels, random_state=0)
     train, valid, train_y, valid_y = train_test_split(rest, rest_y, test_size=147, stratify=rest_y, random_state=0)
     parts = {"train": (train, train_y), "valid": (valid, valid_y), "test": (test, test_y)}
     return {name: (part[: plan.most], part_y[: plan.most]) for name, (part, part_y) in parts.items()}
@@ -66,40 +66,42 @@ def shown(images: np.ndarray, start=0 * second) -> ns.Presentations:
     return ns.Presentations("input", SPIKES * images / images.sum(axis=1, keepdims=True) / IMAGE, IMAGE, start)
 
 
-def newborn(cells: int, seed: int, normalise: str | None) -> ns.Circuit:
-    """Make a circuit of 64 inputs and so many learning cells."""
+def newborn(cells: int, seed: int, normalise: str | None = "incoming", synapses: int | None = None) -> ns.Circuit:
+    """Make a circuit of 64 inputs and so many learning cells, with all input synapses or so many at random."""
     pixels = ns.create("input", "spike_source", 64)
     slow = ns.load_cell("leaky_adaptive_threshold").replace(tau_m=100 * ms, V_th=-58 * mV, theta_min=-6 * mV, target_count=1.5)
     exc = ns.create("exc", slow, cells)
-    learning = ns.load_synapse("stdp_potentiation").replace(
-        A_plus=0.001, tau_plus=30 * ms, w_max=1 * mV, w_total=1 * mV, normalise=normalise
-    )
-    weights = ns.Uniform(0.006 * mV, 0.026 * mV)
-    inputs = ns.connect(pixels, exc, learning, ns.AllToAll(), receptor="v", weight=weights, seed=seed)
+    stdp = ns.load_synapse("stdp_potentiation").replace(A_plus=0.001, tau_plus=30 * ms, w_max=1 * mV, w_total=1 * mV, normalise=normalise)
+    wiring = ns.AllToAll()
+    if synapses is not None:
+        wiring = ns.Pairs(*np.divmod(np.random.default_rng(seed).choice(64 * cells, synapses, replace=False), cells))
+    inputs = ns.connect(pixels, exc, stdp, wiring, receptor="v", weight=ns.Uniform(0.006 * mV, 0.026 * mV), seed=seed)
     lateral = ns.connect(exc, exc, "static", ns.AllToAll(), receptor="direct_inhibition", weight=100 * mV)
     return ns.Circuit([pixels, exc], [inputs, lateral.replace(name="lateral", newborn="wire")], seed=seed)
 
 
 def life(kind: str, plan: Plan) -> ns.Lifecycle:
-    """Describe the life of a network: eight epochs, in four phases if it develops."""
-    epoch = plan.images * IMAGE
+    """Describe the life of a network: eight epochs of learning, in four phases if it develops, in thirds of them if from one cell."""
+    thirds = 3 if kind == "from 1" else 1
+    epoch, whole = plan.images // thirds * IMAGE, plan.images * IMAGE
 
     def learning(*factors):
+        factors = np.repeat(factors, thirds)
         return {"input_to_exc.learning": factors, "exc.learning": factors}
 
-    if kind == "fixed":
+    if kind in FIXED:
         return ns.Lifecycle(epoch, [ns.Phase("fixed", 8, modulate=learning(*0.05 ** (np.arange(8) / 7)))])
     divide = ns.Division("exc", ns.Busiest(), until=plan.last, jitter=0.0 if kind == "identical twins" else 0.15)
     idle = ns.Apoptosis("exc", ns.RateBelow(0.4))
-    rewire = ns.Rewiring("input_to_exc", prune=ns.WeightBelow(0.02), regrow=0.02 / epoch, weight=0.03)
-    settle = ns.Rewiring("input_to_exc", prune=ns.WeightBelow(0.02), hazard=0.1 / epoch, regrow=0.002 / epoch, weight=0.03)
-    phases = [
-        ns.Phase("proliferation", 4, [divide], learning(1, 1, 1, 1)),
-        ns.Phase("critical period", 1, [], learning(1)),
-        ns.Phase("pruning", 2, [idle, rewire, divide], learning(0.37, 0.14)),
-        ns.Phase("adulthood", 1, [settle], learning(0.05)),
-    ]
-    return ns.Lifecycle(epoch, phases)
+    rewire = ns.Rewiring("input_to_exc", prune=ns.WeightBelow(0.02), regrow=0.02 / whole, weight=0.03)
+    settle = ns.Rewiring("input_to_exc", prune=ns.WeightBelow(0.02), hazard=0.1 / whole, regrow=0.002 / whole, weight=0.03)
+    prunes = kind != "growth only"
+    return ns.Lifecycle(epoch, [
+        ns.Phase("proliferation", 4 * thirds, [divide], learning(1, 1, 1, 1)),
+        ns.Phase("critical period", thirds, [], learning(1)),
+        ns.Phase("pruning", 2 * thirds, [idle, rewire, divide] if prunes else [], learning(0.37, 0.14)),
+        ns.Phase("adulthood", thirds, [settle] if prunes else [], learning(0.05)),
+    ])  # fmt: skip
 
 
 def responses(circuit: ns.Circuit, images: np.ndarray, backend) -> np.ndarray:
@@ -109,32 +111,40 @@ def responses(circuit: ns.Circuit, images: np.ndarray, backend) -> np.ndarray:
     return measures.responses(recording, "exc", images_shown)
 
 
-def live(kind: str, seed: int, plan: Plan, folder: Path | None, progress) -> dict:
-    """Live one life and return its accuracies; `folder` is where its history is kept."""
-    backend, data = ns.Brian2(dt=1 * ms, target=plan.target), digits(plan)
-    train, train_y = data["train"]
-    rng = np.random.default_rng(seed)
+def live(kind: str, seed: int, plan: Plan, folder: Path, progress) -> dict:
+    """Live one life, kept in its folder, and return its accuracies and what it cost."""
+    backend, data, lifecycle = ns.Brian2(dt=1 * ms, target=plan.target), digits(plan), life(kind, plan)
+    (train, train_y), rng = data["train"], np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(len(train)) for _ in range(8 * plan.images // len(train) + 1)])[: 8 * plan.images]
-    circuit = newborn(plan.last if kind == "fixed" else plan.first, seed, None if kind == "no normalisation" else "incoming")
+    led = ns.load_history(folder.with_name(f"from 10, seed {seed}")) if kind in LED else None
+    cells = plan.last if kind in FIXED else 1 if kind == "from 1" else plan.first
+    synapses = len(led.circuit["input_to_exc"]) if kind == "equal synapses" else None
+    circuit = newborn(cells, seed, None if kind == "no normalisation" else "incoming", synapses)
 
     def accuracy(circuit, recording):
-        labels = measures.assign_labels(responses(circuit, train[::2], backend), train_y[::2])
+        if (circuit.epoch + 1) % (lifecycle.epochs // 8):
+            return {}
+        labels = measures.assign_labels(responses(circuit, train[::4], backend), train_y[::4])
         return {"accuracy": float((measures.vote(responses(circuit, data["valid"][0], backend), labels) == data["valid"][1]).mean())}
 
     onto_first = circuit["input_to_exc"].ids[circuit["input_to_exc"].synapses["post"] == 0]
-    kept = {"record": [ns.Trace("input_to_exc", "weight", synapses=onto_first[[20, 28, 35]], every=plan.images * IMAGE / 100)]}
-    kept = kept | {"measure": accuracy} if folder else {}
-    history = ns.develop(circuit, life(kind, plan), inputs=[shown(train[order])], backend=backend, progress=progress, **kept)
-    if folder:
-        ns.save_history(history, folder)
+    some = onto_first[np.array([20, 28, 35]) * len(onto_first) // 64]
+    record = [ns.Trace("input_to_exc", "weight", synapses=some, every=plan.images // 3 * IMAGE / 50)]
+    lifecycle, keep = ns.yoked(lifecycle, led) if kind == "random choices" else lifecycle, ns.RunFolder(folder, resume=True)
+    how = {"record": record, "measure": accuracy, "backend": backend, "progress": progress, "keep": keep}
+    history = ns.develop(circuit, lifecycle, inputs=[shown(train[order])], **how)
     known, asked = (responses(history.circuit, images, backend) for images in (train, data["test"][0]))
     votes = measures.vote(asked, measures.assign_labels(known, train_y))
     readout = LogisticRegression(max_iter=5000).fit(np.sqrt(known), train_y)
+    cost, good = history.cost, np.flatnonzero(history.measures["accuracy"] >= LEVEL)
     return {
         "label vote": float((votes == data["test"][1]).mean()),
         "linear readout": float(readout.score(np.sqrt(asked), data["test"][1])),
         "silent images": float((asked.sum(axis=1) == 0).mean()),
-        "silent cells": float((known.sum(axis=0) == 0).mean()),
+        "synapses": len(history.circuit["input_to_exc"]),
+        "thousand spikes": cost["spikes"][-1] / 1e3,
+        "million events": cost["events"][-1] / 1e6,
+        "events to level": cost["events"][good[0]] / 1e6 if len(good) else np.nan,
     }
 
 
@@ -144,57 +154,47 @@ def baselines(plan: Plan) -> dict:
     centres = KMeans(min(plan.last, len(train)), n_init=3, random_state=0).fit(train)
     names = np.array([np.bincount(train_y[centres.labels_ == k], minlength=10).argmax() for k in range(centres.n_clusters)])
     regression = LogisticRegression(max_iter=5000).fit(train / 16, train_y)
-    return {
-        f"k-means, {centres.n_clusters} centres": {"label vote": float((names[centres.predict(test)] == test_y).mean())},
-        "logistic regression": {"linear readout": float(regression.score(test / 16, test_y))},
-    }
+    found = {f"k-means, {centres.n_clusters} centres": {"label vote": float((names[centres.predict(test)] == test_y).mean())}}
+    return found | {"logistic regression": {"linear readout": float(regression.score(test / 16, test_y))}}
 
 
 def draw(history: ns.History, plan: Plan, out: Path) -> None:
-    """Draw the figures of one developing life, each with its data."""
-    backend, (images, _) = ns.Brian2(dt=1 * ms, target=plan.target), digits(plan)["valid"]
-    learner = history.circuits["critical period"]
+    """Draw what one developing life looked like at the end of its critical period, and what its cells had learned in each phase."""
+    backend, (images, _), learner = ns.Brian2(dt=1 * ms, target=plan.target), digits(plan)["valid"], history.circuits["critical period"]
     few = shown(images[:10], learner.time)
-    record = [ns.Trace("exc", "v"), ns.Trace("exc", "theta")]
-    _, seen = ns.simulate(learner, len(few.rates) * IMAGE, inputs=[few], record=record, backend=backend, progress=False)
-    part, threshold = seen["exc"], learner["exc"].model.namespace()["V_th"]
-    busiest = np.sort(part.ids[np.argsort(-part.counts, kind="stable")[:3]])
-    figure = ns.figures.membrane(seen, "exc", cells=busiest, threshold=threshold)
-    ns.figures.save(figure, out, "membrane", part.columns("v", "theta", ids=busiest))
-    spikes = {name: seen[name].spikes.columns() for name in ("input", "exc")}
-    columns = {key: np.concatenate([spikes[name][key] for name in spikes]) for key in ("cell", "time (s)")}
-    columns["population"] = np.repeat(list(spikes), [len(one["cell"]) for one in spikes.values()])
-    ns.figures.save(ns.figures.raster(seen), out, "raster", columns)
-    weights = history.recording["input_to_exc"]
-    ns.figures.save(ns.figures.weights(history, "input_to_exc"), out, "weights", weights.columns("weight"))
+    _, seen = ns.simulate(learner, 10 * IMAGE, inputs=[few], record=[ns.Trace("exc", "v"), ns.Trace("exc", "theta")], backend=backend)
+    busiest = np.sort(seen["exc"].ids[np.argsort(-seen["exc"].counts, kind="stable")[:3]])
+    figures.save(figures.membrane(seen, "exc", cells=busiest, threshold=learner["exc"].model.namespace()["V_th"]), out, "membrane")
+    figures.save(figures.raster(seen), out, "raster")
     fields = {phase: np.asarray(circuit.weight_matrix("input_to_exc") / mV).T[:20] * mV for phase, circuit in history.circuits.items()}
-    columns = {f"{phase}, cell {n} (mV)": np.asarray(field / mV) for phase, block in fields.items() for n, field in enumerate(block)}
-    ns.figures.save(ns.figures.receptive_fields(fields), out, "receptive_fields", columns)
-    columns = {key: history.series("exc")[key] for key in ("epoch", "phase", "size", "births", "deaths")}
-    columns |= {"synapses": history.series("input_to_exc")["size"], "accuracy": np.append(np.nan, history.measures["accuracy"])}
-    ns.figures.save(ns.figures.census(history, "accuracy", names=["exc", "input_to_exc"]), out, "census", columns)
+    figures.save(figures.receptive_fields(fields), out, "receptive_fields")
 
 
-def main() -> dict:
-    """Run the study: lives of all kinds and seeds, baselines, figures, tables."""
-    options = study.arguments(__doc__)
-    plan, seeds = PLANS[options.scale], range(options.seed, options.seed + PLANS[options.scale].seeds)
-    out = study.new_folder(options.out, "growing_up")
-    responses(newborn(2, 0, "incoming"), digits(plan)["train"][0][:1], ns.Brian2(dt=1 * ms, target=plan.target))  # compiles, once
-    cases = {f"{kind} {seed}": (kind, seed, plan, None) for kind in ("developing", "fixed") for seed in seeds}
-    if plan.controls:
-        cases |= {kind: (kind, options.seed, plan, None) for kind in ("no normalisation", "identical twins")}
-    cases[f"developing {options.seed}"] = ("developing", options.seed, plan, out / "life")
-    results = study.each(live, cases) | baselines(plan)
-    study.write_json(out / "results.json", results)
-    history = ns.load_history(out / "life")
-    draw(history, plan, out)
-    print("\n" + study.tabulate("accuracy on the test images", results, ["label vote", "linear readout", "silent images", "silent cells"]))
-    pair = [[results[f"{kind} {seed}"]["label vote"] for seed in seeds] for kind in ("developing", "fixed")]
-    print(f"\nlabel vote, developing minus fixed: {measures.paired_comparison(*pair, MARGIN)}")
-    print(f"figures, data and history: {out}\n\n" + history.table(["exc"], ["input_to_exc"]))
-    return results
+def growing_up(run: study.Run) -> tuple[dict, str]:
+    """Run the study: lives of all kinds and seeds, baselines, comparisons, figures."""
+    plan, first = PLANS[run.scale], run.seeds[0]
+    responses(newborn(2, 0), digits(plan)["train"][0][:1], ns.Brian2(dt=1 * ms, target=plan.target))  # compiles, once
+    wanted, lives = [(kind, seed) for seed in run.seeds for kind in KINDS] + [(kind, first) for kind in FAILING], {}
+    for led in (False, True):
+        lives |= run.each(live, {f"{kind}, seed {seed}": (kind, seed, plan) for kind, seed in wanted if (kind in LED) == led})
+    by_kind = {kind: [lives[f"{kind}, seed {seed}"] for seed in run.seeds] for kind in KINDS}
+    results = by_kind | {kind: lives[f"{kind}, seed {first}"] for kind in FAILING} | baselines(plan)
+    histories = {kind: [ns.load_history(run.folder / "lives" / f"{kind}, seed {seed}") for seed in run.seeds] for kind in by_kind}
+    votes = {kind: [one["label vote"] for one in found] for kind, found in by_kind.items()}
+    figures.save(figures.comparison(votes, "fixed", MARGINS["label vote"], "label vote"), run.folder, "comparison")
+    curves = {kind: [(one.cost["events"] / 1e6, one.measures["accuracy"]) for one in found] for kind, found in histories.items()}
+    figures.save(figures.cost(curves, "synaptic events (millions)", "validation accuracy"), run.folder, "cost")
+    draw(histories["from 10"][0], plan, run.folder)
+    for kind in ("from 10", "from 1"):
+        ns.write_report(run.folder / "lives" / f"{kind}, seed {first}")
+    parts = [
+        study.tabulate(f"mean of {len(run.seeds)} seeds", results, list(by_kind["fixed"][0])),
+        study.compare(by_kind, "fixed", MARGINS),
+    ]
+    parts += [study.compare({kind: by_kind[kind] for kind in ("from 10", "random choices")}, "random choices", MARGINS)]
+    parts += [f"from 10, seed {first}", histories["from 10"][0].table(["exc"], ["input_to_exc"])]
+    return results, "\n\n".join(parts)
 
 
 if __name__ == "__main__":
-    main()
+    study.conduct(growing_up, __doc__, seeds=3)

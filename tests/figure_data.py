@@ -9,11 +9,17 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+import neurosim as ns
 from neurosim import figures
 from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
 from neurosim.units import mV, nS, siemens, volt
 
 DT = 1e-3
+CENSUS = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32"), ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
+LINEAGE = [("population", "U32"), ("id", "i8"), ("parent", "i8"), ("birth", "i8"), ("death", "i8")]
+DEGREES = [(f"{end}_{column}", "f8") for end in ("in", "out") for column in ("mean", "sd", "max")]
+CONNECTIVITY = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32"), ("synapses", "i8"), *DEGREES]
+SURVIVAL = [("age", "i8"), ("at_risk", "i8"), ("deaths", "i8"), ("fraction", "f8"), ("low", "f8"), ("high", "f8")]
 
 
 # --- small data -----------------------------------------------------------------------------------------------------
@@ -58,14 +64,101 @@ def life(phases=(("proliferation", 1, 4), ("critical period", 5, 8), ("pruning",
         born, dead = (2, 0) if epoch < 9 else (0, 1) if epoch < 13 else (0, 0)
         cells, synapses = cells + born - dead, synapses + 64 * (born - dead)
         rows += [(epoch, epoch, "", "exc", cells, born, dead), (epoch, epoch, "", "in_to_exc", synapses, 64 * born, 64 * dead)]
-    kinds = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32"), ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
     return SimpleNamespace(
-        census=np.array(rows, dtype=kinds),
+        census=np.array(rows, dtype=CENSUS),
         phases=list(phases),
         measures={"accuracy": np.linspace(0.4, 0.9, 32), "odd": np.arange(5.0)} if measures else {},
         circuit=SimpleNamespace(populations={"exc": None}, projections={"in_to_exc": None}),
         recording=None,
     )
+
+
+def developed(founders=1, epochs=24, seed=0, birth=0.35, death=0.08, most=10_000):
+    """A life by chance: cells divide, later some die; a plastic and a static projection, with kept circuits and survival."""
+    rng, first = np.random.default_rng(seed), 0
+    cells = [[cell, -1, first, -1] for cell in range(founders)]
+    census = [(0, 0.0, "", "exc", founders, 0, 0), (0, 0.0, "", "input", 5, 0, 0)]
+    for epoch in range(1, epochs + 1):
+        living, before = [cell for cell in cells if cell[3] < 0], len(cells)
+        for cell in living:
+            if epoch > epochs // 2 and rng.random() < death and sum(one[3] < 0 for one in cells) > 1:
+                cell[3] = epoch
+            elif epoch <= 2 * epochs // 3 and rng.random() < birth and len(cells) < most:
+                cells.append([len(cells), cell[0], epoch, -1])
+        born, dead = len(cells) - before, sum(cell[3] == epoch for cell in cells)
+        census += [
+            (epoch, float(epoch), "", "exc", sum(cell[3] < 0 for cell in cells), born, dead),
+            (epoch, float(epoch), "", "input", 5, 0, 0),
+        ]
+    for epoch in range(epochs + 1):
+        size = 64 + 8 * min(epoch, 9) - 3 * max(epoch - 15, 0)
+        census += [(epoch, float(epoch), "", name, size, 0, int(name == "loop" and epoch > 15)) for name in ("loop", "input_to_exc")]
+    half, third = epochs // 2, 2 * epochs // 3
+    return SimpleNamespace(
+        start=SimpleNamespace(epoch=0),
+        census=np.array(census, dtype=CENSUS),
+        phases=[("proliferation", 1, half), ("selection", half + 1, third), ("adulthood", third + 1, epochs)],
+        lineage=np.array([("exc", *cell) for cell in cells] + [("input", cell, -1, 0, -1) for cell in range(5)], dtype=LINEAGE),
+        circuit=SimpleNamespace(
+            populations={name: SimpleNamespace(model=SimpleNamespace(source=name == "input")) for name in ("input", "exc")},
+            projections={
+                "input_to_exc": SimpleNamespace(synapse=SimpleNamespace(plastic=True), source="input", target="exc"),
+                "loop": SimpleNamespace(synapse=SimpleNamespace(plastic=False), source="exc", target="exc"),
+            },
+        ),
+        connectivity=_degrees(epochs),
+        survival=lambda name: _kaplan_meier({"loop": 0.1, "input_to_exc": 0.03, "exc": 0.02}[name]),
+        kept=Kept(range(0, epochs + 1, 4)),
+        measures={},
+    )
+
+
+def _degrees(epochs):
+    epoch = np.arange(epochs + 1)
+    rows = np.zeros(2 * len(epoch), dtype=CONNECTIVITY)
+    rows["name"] = np.repeat(["input_to_exc", "loop"], len(epoch))
+    rows["epoch"] = np.tile(epoch, 2)
+    for end, most in (("in", 9.0), ("out", 30.0)):
+        mean = most * (1 - np.exp(-(rows["epoch"] + 2.0) / 8))
+        rows[f"{end}_mean"], rows[f"{end}_sd"], rows[f"{end}_max"] = mean, 0.3 * mean, np.ceil(1.8 * mean)
+    return rows
+
+
+def _kaplan_meier(hazard):
+    age = np.arange(25)
+    table = np.zeros(len(age), dtype=SURVIVAL)
+    table["age"], table["fraction"] = age, np.exp(-hazard * age)
+    table["low"], table["high"] = table["fraction"] ** 1.3, table["fraction"] ** 0.75
+    table["at_risk"] = 200 - 4 * age
+    return table
+
+
+class Kept(dict):
+    """Circuits of some epochs, made when they are asked for, as when each is read from a file; a `loop` that grows."""
+
+    def __init__(self, epochs, weight=1.0):
+        super().__init__((epoch, None) for epoch in epochs)
+        self.weight, self.read = weight, []
+
+    def __getitem__(self, epoch):
+        self.read.append(epoch)
+        rng, size = np.random.default_rng(epoch), 8 + epoch
+        source, cells = ns.create("input", "spike_source", 5), ns.create("exc", "leaky_conductance", size)
+        weight = np.clip(rng.normal(0.4 + 0.02 * epoch, 0.12, 5 * size), 0.0, 1.0) * self.weight * nS
+        into = ns.connect(source, cells, "static", ns.AllToAll(), receptor="g_exc", weight=weight)
+        loop = ns.connect(cells, cells, "static", ns.FixedProbability(0.2), receptor="g_exc", weight=0.5 * nS, seed=3)
+        return ns.Circuit([source, cells], [into, loop.replace(name="loop")])
+
+
+def seeds(mean, count=5, seed=0):
+    return np.clip(mean + 0.03 * np.random.default_rng(seed).standard_normal(count), 0.0, 1.0)
+
+
+RESULTS = {"grown and pruned": seeds(0.86), "grown": seeds(0.85, seed=1), "static": seeds(0.83, seed=2), "random rewiring": seeds(0.7, 3)}
+CURVES = {
+    name: [(np.logspace(4, 7, 10), np.clip(top - 0.5 * np.exp(-np.arange(10) / 3) + 0.02 * seed, 0, 1)) for seed in range(3)]
+    for name, top in (("grown", 0.85), ("static", 0.8), ("random rewiring", 0.7))
+}
 
 
 # --- what can be seen -----------------------------------------------------------------------------------------------
@@ -77,7 +170,8 @@ def seen_texts(figure):
     hidden = set()
     for axis in (axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)):
         low, high = sorted(axis.get_view_interval())
-        hidden |= {tick.label1 for tick in axis.get_major_ticks() if not (axis.axes.axison and low <= tick.get_loc() <= high)}
+        ticks = [tick for tick in axis.get_major_ticks() if not (axis.axes.axison and low <= tick.get_loc() <= high)]
+        hidden |= {label for tick in ticks for label in (tick.label1, tick.label2)}
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in hidden]
     # The box of an annotation would include the point that it names.
     return [(text.get_text(), Text.get_window_extent(text)) for text in texts]
@@ -122,6 +216,19 @@ EXAMPLES = {
     "census": lambda: figures.census(life(), "accuracy"),
     "fields": lambda: figures.receptive_fields({"proliferation": np.eye(16)[:3] * nS, "adulthood": np.eye(16) * nS}),
     "labelled fields": lambda: figures.receptive_fields(np.eye(64)[:40], labels=range(40)),
+    "lineage": lambda: figures.lineage(developed(1, 12)),
+    "lineage of many": lambda: figures.lineage(developed(10, 24, most=280)),
+    "clones": lambda: figures.clones(developed(10)),
+    "clones of one": lambda: figures.clones(developed(1)),
+    "degrees": lambda: figures.degrees(developed()),
+    "survival": lambda: figures.survival(developed(), ["loop", "input_to_exc", "exc"]),
+    "weight histogram": lambda: figures.weight_histogram(developed()),
+    "weight histogram of many": lambda: figures.weight_histogram(developed(epochs=60, birth=0.1)),
+    "connectivity": lambda: figures.connectivity(developed(), epochs=[0, 8, 16, 24]),
+    "connectivity of many": lambda: figures.connectivity(developed(), "loop"),
+    "comparison": lambda: figures.comparison(RESULTS, "static", 0.02),
+    "comparison of values": lambda: figures.comparison(RESULTS),
+    "cost": lambda: figures.cost(CURVES, "synaptic events"),
 }
 
 

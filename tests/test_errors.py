@@ -230,8 +230,10 @@ def test_unwritable_places(place, tmp_path):
     message = re.escape(f"{folder}") + ".* cannot be written .*; choose a folder that you may write to"
     with pytest.raises(OSError, match=message):
         ns.save_circuit(CIRCUIT, f"{folder}/circuit.npz")
-    with pytest.raises(OSError, match=message):
+    with pytest.raises(OSError, match=re.escape(f"{folder} is a file, not a folder; choose another name") if place == "file" else message):
         ns.save_history(develop(), folder)
+    with pytest.raises(OSError, match=message):
+        ns.save_history(develop(), f"{folder}/life")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
     assert ns.save_circuit(CIRCUIT, tmp_path / "new" / "circuit.npz").exists()  # the control
 

@@ -218,6 +218,22 @@ def test_a_family_has_one_colour():
     assert len(set(colours())) == 4
 
 
+def test_a_history_knows_the_families_of_its_synapses():
+    data = weight_recording(np.ones((3, 5)) * 1e-9, [2, 3, 7])
+    table = np.array([(2, -1), (3, -1), (5, 3), (7, 5)], dtype=[("id", "i8"), ("parent", "i8")])
+    history = SimpleNamespace(recording=data, synapses={"in_to_exc": table}.__getitem__)
+
+    def colours(drawn, **arguments):
+        panel = figures.weights(drawn, **arguments).axes[0]
+        return [line(panel, str(one)).get_color() for one in (2, 3, 7)]
+
+    related = colours(history)
+    assert related[1] == related[2] != related[0]
+    given = colours(history, parents={7: 2})
+    assert given[0] == given[2] != given[1]
+    assert len(set(colours(history, parents={}))) == len(set(colours(data))) == 3
+
+
 def test_weights_choose_and_complain():
     data = weight_recording(np.ones((3, 5)), [2, 3, 7])
     assert [one.get_label() for one in figures.weights(data, ids=[7]).axes[0].lines if one.get_xdata().size] == ["7"]

@@ -115,7 +115,7 @@ def test_a_hand_made_comparison():
     assert found.effect == pytest.approx(0.002 / 0.00570088, rel=1e-5)
     assert found.equivalent and not paired_comparison(FIRST, SECOND, margin=0.0074).equivalent  # .002 + 2.131847 * .0025495 = .0074352
     assert paired_comparison(FIRST, SECOND, margin=0.0075).equivalent
-    assert str(found) == "+0.002 (95 % interval -0.005 to +0.009), margin 0.02: equivalent; not powered (5 of 10 pairs)"
+    assert str(found) == "+0.002 (95 % interval -0.00508 to +0.00908, d = +0.35); margin 0.02: equivalent; not powered (5 of 10 pairs)"
 
 
 @given(st.integers(0, 10_000), st.integers(2, 30), st.floats(-2, 2), st.floats(0.05, 3))

@@ -15,12 +15,16 @@ def test_every_snippet_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     toml = [text for kind, text in BLOCKS if kind == "toml"]
     python = [text for kind, text in BLOCKS if kind == "python"]
-    assert len(toml) == 1 and len(python) == 5
+    assert len(toml) == 1 and len(python) == 6
     (tmp_path / "my_cell.toml").write_text(toml[0], encoding="utf-8")
     names = {}
     for number, text in enumerate(python):
         exec(compile(text, f"README.md, Python block {number + 1}", "exec"), names)
-    assert names["history"].circuit.epoch == 4
+    assert names["history"].circuit.epoch == 16 and names["kept"].circuit.epoch == 8
+    assert names["whole"].epochs[0].number == 0 and names["whole"].circuit.epoch == 7
+    sizes = [len(child.circuit["exc"]) for child in names["branches"].values()]
+    assert sizes[0] > sizes[1]
+    assert (tmp_path / "runs" / "first" / "report.html").stat().st_size > 10_000
     assert len(names["recording"]["mine"].spikes) > 0
 
 
@@ -29,6 +33,19 @@ def test_the_quick_start_runs_in_a_process_of_its_own(tmp_path):
     done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "proliferation" in done.stdout and "elimination" in done.stdout
+
+
+def test_the_study_is_a_script(tmp_path):
+    text = next(text for kind, text in BLOCKS if kind == "python" and "study.conduct" in text)
+    (tmp_path / "idle.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "idle.py", "--seeds", "2", "--out", "mine"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[:2] for line in done.stdout.splitlines()[:3]] == [["after", "elimination"], ["seed", "0"], ["seed", "1"]]
+    left = {path.name for path in (tmp_path / "mine" / "lives" / "seed 0").iterdir()}
+    assert left >= {"report.html", "raster.png", "raster.pdf", "raster.csv", "events.csv", "run.json"}
+    again = subprocess.run([*command, "--resume"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert again.stdout == done.stdout
 
 
 @pytest.mark.parametrize("comment", ["study", "tests"])

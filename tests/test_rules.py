@@ -250,7 +250,9 @@ def test_equal_rules_of_other_labels_draw_other_numbers():
         history = develop(circuit(40), ns.Phase("p", 2, [ns.Division("exc", hazard=100 / second, label=label)]))
         proposals[label] = [set(events.of("division", "exc")["mother"].tolist()) for events in history.boundaries]
     both = develop(circuit(40), ns.Phase("p", 1, [ns.Division("exc", hazard=100 / second, label=label) for label in "ba"]))
-    table = both.boundaries[0].of("division", "exc")
-    for label in "ab":
-        assert set(table["mother"][table["rule"] == f"p/{label}"].tolist()) == proposals[label][0]
+    divisions = both.events[both.events["kind"] == "division"]
+    a, b = (proposals[label][0] for label in "ab")
+    for label, carried_out in (("b", b), ("a", a - b)):  # a cell divides once, by the rule that stands first
+        assert set(divisions["parent"][divisions["rule"] == f"p/{label}"].tolist()) == carried_out
+    assert dict(both.dropped) == {"exc: divides twice": len(a & b)} and a & b
     assert proposals["a"][0] != proposals["b"][0] and proposals["a"][0] != proposals["a"][1]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import zipfile
 
@@ -10,8 +11,8 @@ import pytest
 from comparing import differences, in_flight
 
 import neurosim as ns
-from neurosim.lifecycle.archive import load_recording, save_recording
-from neurosim.storage import read_archive, write_archive
+from neurosim.files import read_archive, write_archive
+from neurosim.storage import read_recording, recording_archive
 from neurosim.units import Hz, ms, mV, nS, pA
 
 NUMPY = ns.Brian2(target="numpy")
@@ -112,10 +113,15 @@ def test_a_save_that_breaks_off_leaves_the_old_file(saved, middle, monkeypatch, 
     def full(*arguments, **others):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez_compressed", full)
-    with pytest.raises(OSError, match="No space left"):
-        ns.save_circuit(circuit(), saved)
-    assert saved.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["middle.npz"]
+    for step in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, step, full)
+            with pytest.raises(OSError, match=f"{saved} cannot be written .No space left on device.; make room") as caught:
+                ns.save_circuit(circuit(), saved)
+        assert caught.value.errno == 28
+        assert saved.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["middle.npz"]
+    ns.save_circuit(circuit(), saved)
+    assert saved.read_bytes() != before  # the control
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------
@@ -186,14 +192,14 @@ def test_files_of_another_kind_are_refused(saved, tmp_path):
         with pytest.raises(ValueError, match="is damaged or no circuit of neurosim"):
             ns.load_circuit(tmp_path / name)
     write_archive(tmp_path / "recipe", {"kind": "recipe"}, {})
-    with pytest.raises(ValueError, match="holds a recipe in format 1, not a circuit in format 1"):
+    with pytest.raises(ValueError, match="holds a recipe in format 2, not a circuit in format 2"):
         ns.load_circuit(tmp_path / "recipe")
     files = contents(saved)
     about = json.loads(np.load(io.BytesIO(files["manifest.npy"])).tobytes())
     buffer = io.BytesIO()
     np.save(buffer, np.frombuffer(json.dumps({**about, "format": 99}).encode(), dtype=np.uint8))
     rewrite(saved, {**files, "manifest.npy": buffer.getvalue()})
-    with pytest.raises(ValueError, match="holds a circuit in format 99, not a circuit in format 1"):
+    with pytest.raises(ValueError, match="holds a circuit in format 99, not a circuit in format 2"):
         ns.load_circuit(saved)
 
 
@@ -232,7 +238,8 @@ def test_archives_keep_arrays_of_all_kinds(tmp_path):
 def test_a_recording_comes_back(middle, tmp_path):
     record = [ns.Trace("exc", "v", cells=[0, 8]), ns.Trace("source_to_exc", "weight", every=1 * ms)]
     _, recording = ns.simulate(middle, 10 * ms, inputs=INPUTS, record=record, backend=NUMPY, progress=False)
-    again = load_recording(save_recording(recording.keeping({"exc", "source_to_exc", "squid"}, {"exc"}), tmp_path / "r"))
+    kept = recording.keeping({"exc", "source_to_exc", "squid"}, {"exc"})
+    again = read_recording(write_archive(tmp_path / "r", *recording_archive(kept)))
     assert again.names == ["exc", "squid", "source_to_exc"] and repr(again["exc"].v) == repr(recording["exc"].v)
     assert (again.start, again.stop) == (recording.start, recording.stop)
     assert again["source_to_exc"].trace("weight").si.tobytes() == recording["source_to_exc"].trace("weight").si.tobytes()

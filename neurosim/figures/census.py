@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from neurosim.errors import near
+from neurosim.figures.epochs import epoch_axis, epochs_of, marker, phase_column
+from neurosim.figures.layout import INSIDE, fit_legend, panels
 from neurosim.figures.scales import label, plain, value_scale
-from neurosim.figures.style import PALETTE, fit_legend, name_spans, panels, paper
+from neurosim.figures.style import PALETTE, paper
+from neurosim.figures.tables import joined
 
 BIRTH, DEATH = "#009E73", "#D55E00"
-SHADES = ("#EDEDED", "#F8F8F8")
-DOTTED = 40  # epochs up to which each has a dot
 
 
 @paper()
@@ -24,13 +25,13 @@ def census(history, measure: str | None = None, names=None, axes=None) -> Figure
     to draw, one for the measure.
     Returns the figure. ValueError where a name or the measure is unknown or its length fits no epochs.
     """
-    table, phases = history.census, history.phases
-    epochs = np.unique(table["epoch"])
-    kinds = {"cells": list(history.circuit.populations), "synapses": list(history.circuit.projections)}
+    table, epochs = history.census, epochs_of(history)
+    circuit = history.circuit
+    kinds = {"cells": list(circuit.populations), "synapses": list(circuit.projections)}
     kinds = {kind: [name for name in known if names is None or name in names] for kind, known in kinds.items()}
     for name in names or ():
         if not any(name in chosen for chosen in kinds.values()):
-            known = [*history.circuit.populations, *history.circuit.projections]
+            known = [*circuit.populations, *circuit.projections]
             raise ValueError(f"{name!r} is not in this history; name populations or projections.{near(name, known)}")
     kinds = {kind: chosen for kind, chosen in kinds.items() if chosen}
     curve = None if measure is None else _measured(history, measure, epochs)
@@ -41,22 +42,36 @@ def census(history, measure: str | None = None, names=None, axes=None) -> Figure
         _sizes(panel, table, epochs, kind, names)
     if curve is not None:
         scale, symbol = value_scale(history.measures[measure])
-        drawn[-1].plot(curve[0], curve[1] / scale, color=PALETTE[0], marker=_marker(epochs), markersize=2.0, label=measure)
+        drawn[-1].plot(curve[0], curve[1] / scale, color=PALETTE[0], marker=marker(epochs), markersize=2.0, label=measure)
         drawn[-1].set_ylabel(textwrap.fill(label(measure.replace("_", " "), symbol), 20))
         drawn[-1].yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
-    for panel in drawn:
-        panel.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-        for number, (name, first, last) in enumerate(phases):
-            panel.axvspan(first - 0.5, last + 0.5, facecolor=SHADES[number % 2], edgecolor="none", zorder=0, label=f"_phase {name}")
-    drawn[-1].xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-    drawn[-1].set_xlabel("epoch")
-    figure.align_ylabels(drawn)
-    figure.draw_without_rendering()  # so that the widths for names and legends are known
-    name_spans(drawn[0], phases)
+    epoch_axis(figure, drawn, history)
     for panel, _ in zip(drawn, kinds, strict=False):
-        lines = fit_legend(panel, panel.get_legend_handles_labels()[0], loc="upper left", bbox_to_anchor=(0.01, 0.99))
+        lines = fit_legend(panel, panel.get_legend_handles_labels()[0], **INSIDE)
         panel.set_ylim(0.0, panel.get_ylim()[1] * (1.0 + 0.18 * (lines - 1)))  # room above the lines for the legend
+    if axes is None:
+        figure.data = _columns(history, kinds, measure, curve)
     return figure
+
+
+def _columns(history, kinds, measure, curve):
+    """Return the census of what was drawn, one row a name and epoch; a measure stands beside each name."""
+    blocks = []
+    for kind, names in kinds.items():
+        for name in names:
+            rows = history.census[history.census["name"] == name]
+            counts = {"epoch": rows["epoch"], "phase": phase_column(history, rows["epoch"]), "panel": kind, "name": name}
+            blocks.append(counts | {column: rows[column] for column in ("size", "births", "deaths")})
+    if curve is None:
+        return joined(blocks)
+    scale, symbol = value_scale(history.measures[measure])
+    if not blocks:
+        return {"epoch": curve[0], "phase": phase_column(history, curve[0]), label(measure, symbol): curve[1] / scale}
+    columns = joined(blocks)
+    values = np.full(len(columns["epoch"]), np.nan)
+    for epoch, value in zip(*curve, strict=True):
+        values[columns["epoch"] == epoch] = value / scale
+    return columns | {label(measure, symbol): values}
 
 
 def _measured(history, measure, epochs):
@@ -73,16 +88,12 @@ def _measured(history, measure, epochs):
     return epochs[len(epochs) - len(values) :][taken], values[taken]
 
 
-def _marker(epochs):
-    return "o" if len(epochs) <= DOTTED else "None"
-
-
 def _sizes(panel, table, epochs, kind, names):
     """Draw sizes as lines, and births and deaths of all `names` together as bars on the same scale."""
     for number, name in enumerate(names):
         rows = table[table["name"] == name]
         colour = "black" if len(names) == 1 else (PALETTE[0], *PALETTE[3:])[number % 5]
-        panel.plot(rows["epoch"], rows["size"], color=colour, marker=_marker(epochs), markersize=2.0, label=name)
+        panel.plot(rows["epoch"], rows["size"], color=colour, marker=marker(epochs), markersize=2.0, label=name)
     chosen = table[np.isin(table["name"], names)]
     for offset, column, colour in ((-0.2, "births", BIRTH), (0.2, "deaths", DEATH)):
         counts = np.array([chosen[column][chosen["epoch"] == epoch].sum() for epoch in epochs])

@@ -1,12 +1,16 @@
 """Membrane potentials with their spikes and, where it adapts, the threshold."""
 
+from functools import partial
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from neurosim.figures.layout import panels
 from neurosim.figures.reading import recording_of, rows_of, the_one_with
 from neurosim.figures.scales import plain, time_axis, time_scale
-from neurosim.figures.style import GREY, PALETTE, panels, paper
+from neurosim.figures.style import GREY, PALETTE, paper
+from neurosim.figures.tables import joined
 from neurosim.units import to_si, volt
 
 MOST_ROWS = 6
@@ -46,13 +50,17 @@ def membrane(recording, population=None, cells=None, threshold=None, axes=None) 
     low, high = _limits(values, lines)
     top = high + 0.22 * (high - low)
     spikes = entry.spikes if entry.has_spikes else None
+    struck = {}
     for number, (panel, row) in enumerate(zip(drawn[:count], rows, strict=True)):
         cell, colour = int(trace.ids[row]), PALETTE[number % len(PALETTE)]
         panel.plot(plain(trace.t) / factor, values[number], color=colour, label=f"cell {cell}")
         if lines[number] is not None:
             panel.plot(lines[number][0] / factor, lines[number][1], color=GREY, linestyle=(0, (3, 2)), linewidth=0.7, label="threshold")
         if spikes is not None:
-            _strokes(panel, plain(spikes.t)[np.asarray(spikes.id) == cell], plain(trace.t), values[number], (low, top), factor, colour)
+            struck[cell] = _strokes(plain(spikes.t)[np.asarray(spikes.id) == cell], plain(trace.t), values[number], (low, top))
+            at, start = struck[cell]
+            if at.size:
+                panel.vlines(at / factor, start, top, color=colour, linewidth=0.8, label="spikes")
         more = f" ({count} of {len(trace.ids)} traced)" if number == 0 and cells is None and count < len(trace.ids) else ""
         panel.set_title(f"{name}, cell {cell}{more}", loc="left")
         panel.set_ylabel("v (mV)")
@@ -66,6 +74,8 @@ def membrane(recording, population=None, cells=None, threshold=None, axes=None) 
         _theta_panel(drawn[-1], theta, np.asarray(trace.ids)[rows], base, factor)
     time_axis(drawn, float(recording.start), float(recording.stop))
     figure.align_ylabels(drawn)
+    if axes is None:
+        figure.data = partial(_columns, np.asarray(trace.ids)[rows], plain(trace.t), values, lines, struck, theta, base)
     return figure
 
 
@@ -86,10 +96,10 @@ def _limits(values, lines):
     return (low, high) if high > low else (low - 1.0, high + 1.0)
 
 
-def _strokes(panel, times, sampled, values, limits, factor, colour):
-    """Draw the spikes at `times` from the trace, or from just below the top where the trace has the shape of a spike."""
+def _strokes(times, sampled, values, limits):
+    """Return (times, mV) where the strokes of spikes start: on the trace, or just below the top where the trace has their shape."""
     if not times.size:
-        return
+        return times, times
     low, top = limits
     at = np.clip(np.searchsorted(sampled, times + 1e-9, side="right") - 1, 0, len(sampled) - 1)
     until = np.searchsorted(sampled, times + SHAPE_WITHIN, side="right")
@@ -97,14 +107,34 @@ def _strokes(panel, times, sampled, values, limits, factor, colour):
     shaped = np.median(peak - values[at]) > SHAPE if np.isfinite(peak - values[at]).all() else False
     # Whether the sample at the time of a spike comes before or after its reset depends on the backend.
     before = np.fmax(values[at], values[np.maximum(at - 1, 0)])
-    start = np.full(len(times), top - 0.1 * (top - low)) if shaped else np.where(np.isfinite(before), before, low)
-    panel.vlines(times / factor, start, top, color=colour, linewidth=0.8, label="spikes")
+    return times, np.full(len(times), top - 0.1 * (top - low)) if shaped else np.where(np.isfinite(before), before, low)
+
+
+def _levels(theta, cells, base):
+    """Return (cell, mV) for each cell with an adaptive threshold: theta itself, or the threshold that it makes with `base`."""
+    known = {int(one): row for row, one in enumerate(np.asarray(theta.ids))}
+    levels = plain(theta.values) * 1e3 + (0.0 if base is None else base)
+    return [(int(cell), levels[known[int(cell)]]) for cell in cells if int(cell) in known]
 
 
 def _theta_panel(panel, theta, cells, base, factor):
-    for number, cell in enumerate(cells):
-        for row in np.flatnonzero(np.asarray(theta.ids) == cell):
-            level = plain(theta.values)[row] * 1e3 + (0.0 if base is None else base)
-            panel.plot(plain(theta.t) / factor, level, color=PALETTE[number % len(PALETTE)], label=f"cell {cell}")
+    order = [int(cell) for cell in cells]
+    for cell, level in _levels(theta, cells, base):
+        panel.plot(plain(theta.t) / factor, level, color=PALETTE[order.index(cell) % len(PALETTE)], label=f"cell {cell}")
     panel.set_ylabel("θ (mV)" if base is None else "threshold (mV)")
     panel.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+
+
+def _columns(cells, times, values, thresholds, struck, theta, base):
+    """Return one row a sample of each line, and one a spike, whose value is where its stroke starts."""
+    blocks = []
+    for cell, value, threshold in zip(cells.tolist(), values, thresholds, strict=True):
+        blocks.append({"panel": "v", "line": "v", "cell": cell, "time (s)": times, "value (mV)": value})
+        if threshold is not None:
+            blocks.append({"panel": "v", "line": "threshold", "cell": cell, "time (s)": threshold[0], "value (mV)": threshold[1]})
+        if cell in struck:
+            blocks.append({"panel": "v", "line": "spike", "cell": cell, "time (s)": struck[cell][0], "value (mV)": struck[cell][1]})
+    what = "theta" if base is None else "threshold"
+    for cell, level in [] if theta is None else _levels(theta, cells, base):
+        blocks.append({"panel": what, "line": what, "cell": cell, "time (s)": plain(theta.t), "value (mV)": level})
+    return joined(blocks)

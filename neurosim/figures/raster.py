@@ -1,12 +1,16 @@
 """Spikes of populations against time, with their rates below."""
 
+from functools import partial
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from neurosim.figures.layout import ABOVE, fit_legend, panels, swatches
 from neurosim.figures.reading import populations_with_spikes, recording_of
 from neurosim.figures.scales import plain, time_axis, time_scale
-from neurosim.figures.style import ABOVE, PALETTE, fit_legend, panels, paper, swatches
+from neurosim.figures.style import PALETTE, paper
+from neurosim.figures.tables import joined
 
 BINS = 100
 MANY = 20_000  # spikes beyond which a PDF holds them as an image rather than one mark each
@@ -31,7 +35,7 @@ def raster(recording, populations=None, axes=None) -> Figure:
     edges = _edges(start, stop, dt)
     total = sum(len(_cells(recording[name])) for name in names)
 
-    first = 0
+    first, shown = 0, []
     for number, name in enumerate(names):
         entry, colour = recording[name], PALETTE[number % len(PALETTE)]
         cells, times = _cells(entry), plain(entry.spikes.t)
@@ -45,6 +49,7 @@ def raster(recording, populations=None, axes=None) -> Figure:
         rate = np.divide(counts, lived, out=np.full(len(counts), np.nan), where=lived > 0)
         lower.stairs(rate, edges / factor, baseline=None, color=colour, linewidth=0.8, label=name)
         first += len(cells)
+        shown.append((name, np.asarray(entry.spikes.id), row, times, rate))
     upper.set_ylim(-1.0, max(total, 1))
     upper.set_ylabel("cell (ordered by id)")
     upper.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
@@ -56,7 +61,19 @@ def raster(recording, populations=None, axes=None) -> Figure:
     if len(names) > 1:
         figure.draw_without_rendering()  # so that the width for the legend is known
         fit_legend(upper, swatches([line.get_label() for line in upper.lines]), **ABOVE)
+    if axes is None:
+        figure.data = partial(_columns, shown, edges)
     return figure
+
+
+def _columns(shown, edges):
+    """Return one row a spike and one a bin of each population's rate; what a row does not have is -1 or NaN."""
+    blocks = []
+    for name, cells, rows, times, rate in shown:
+        spikes = {"panel": "spikes", "population": name, "cell": cells, "row": rows, "time (s)": times}
+        bins = {"panel": "rate", "population": name, "cell": -1, "row": -1, "time (s)": edges[:-1]}
+        blocks += [spikes | {"end of bin (s)": np.nan, "rate (Hz)": np.nan}, bins | {"end of bin (s)": edges[1:], "rate (Hz)": rate}]
+    return joined(blocks)
 
 
 def _cells(entry) -> np.ndarray:

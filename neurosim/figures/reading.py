@@ -1,4 +1,4 @@
-"""Find in a recording what a figure asks for, or say what was recorded instead and how to record it."""
+"""Find in a recording or a history what a figure asks for, or say what there is instead and how to get it."""
 
 import numpy as np
 
@@ -61,6 +61,49 @@ def populations_with_spikes(recording, populations) -> list[str]:
         slip = near(name, having) if missing and having else ""
         none = f"no spikes of population {name!r} were recorded (spikes of: {_listed(having)})"
         raise ValueError(f"{none}; record them with ns.Spikes({name!r}).{slip}")
+    return wanted
+
+
+def population_of(history, name: str | None) -> str:
+    """Return `name`, or the only population that changed, else the only one of cells; ValueError where that is none or several."""
+    populations = history.circuit.populations
+    if name is not None:
+        if name not in populations:
+            raise ValueError(f"population {name!r} is not in this history.{near(name, populations)}")
+        return name
+    table = history.lineage
+    changed = table["population"][(table["birth"] > history.census["epoch"].min()) | (table["death"] >= 0)]
+    cells = [one for one, part in populations.items() if not part.model.source]
+    for options in ([one for one in populations if one in changed], cells):
+        if len(options) == 1:
+            return options[0]
+    if not cells:
+        raise ValueError("this history has no population of cells to draw; develop a circuit with cells that are no spike sources")
+    raise ValueError(f"this history has populations {_listed(cells)}; choose one with population={cells[0]!r}")
+
+
+def projection_of(history, name: str | None) -> str:
+    """Return `name`, or the only plastic projection, else the only projection; ValueError where that is none or several."""
+    projections = history.circuit.projections
+    if name is not None:
+        if name not in projections:
+            raise ValueError(f"projection {name!r} is not in this history.{near(name, projections)}")
+        return name
+    for options in ([one for one, part in projections.items() if part.synapse.plastic], list(projections)):
+        if len(options) == 1:
+            return options[0]
+    if not projections:
+        raise ValueError("this history has no projection to draw; develop a circuit with projections")
+    raise ValueError(f"this history has projections {_listed(projections)}; choose one with projection={next(iter(projections))!r}")
+
+
+def epochs_kept(history, epochs) -> list[int]:
+    """Return the epochs whose circuits a history kept, all in order for None, or check those given."""
+    kept = sorted(int(one) for one in history.kept)
+    wanted = kept if epochs is None else [int(one) for one in np.atleast_1d(epochs)]
+    missing = [one for one in wanted if one not in kept]
+    if missing or not wanted:
+        raise ValueError(f"the circuits of epochs {_listed(missing)} were not kept (kept: {_listed(kept)}); choose epochs among those kept")
     return wanted
 
 

@@ -1,14 +1,16 @@
 """Receptive fields: the incoming weights of each cell as a small image."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from neurosim.figures.layout import dress_bar, panels
 from neurosim.figures.scales import label, plain, value_scale
-from neurosim.figures.style import COLUMN, PaperFigure, panels, paper
+from neurosim.figures.style import COLUMN, PaperFigure, paper
+from neurosim.figures.tables import joined
 from neurosim.units import get_dimensions
 
 GAP = 0.12  # of an image's side
@@ -59,11 +61,21 @@ def receptive_fields(fields, labels=None, shape=None, titles=None, columns=None,
         panel.set_axis_off()
         panel.set_title(title, loc="left")
     bar = figure.colorbar(image, cax=beside) if axes is None else figure.colorbar(image, ax=drawn, panchor=False)
-    bar.set_label(label("weight", symbol))
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=7.0, width=0.6, length=2.5, pad=2.0)
-    bar.ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    dress_bar(bar, label("weight", symbol))
+    if axes is None:
+        figure.data = partial(_table, groups, titles, marks, shape, label("weight", symbol))
     return figure
+
+
+def _table(groups, titles, marks, shape, header):
+    """Return one row a pixel; cells are counted from 0 in each group, pixels from the upper left."""
+    blocks = []
+    across = np.tile(np.arange(shape[1]), shape[0])
+    for group, title, mark in zip(groups, titles, marks, strict=True):
+        for cell, field in enumerate(group):
+            place = {"group": title, "cell": cell, "label": mark[cell] if mark else "", "row": np.repeat(np.arange(shape[0]), shape[1])}
+            blocks.append(place | {"column": across, header: field})
+    return joined(blocks)
 
 
 def _blocks(heights, titles):

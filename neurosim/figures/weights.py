@@ -1,13 +1,16 @@
 """Weights of single synapses through births and deaths."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from neurosim.figures.layout import ABOVE, fit_legend, panels, swatches
 from neurosim.figures.reading import recording_of, rows_of, the_one_with
 from neurosim.figures.scales import label, plain, time_axis, time_scale, value_scale
-from neurosim.figures.style import ABOVE, PALETTE, fit_legend, panels, paper, swatches
+from neurosim.figures.style import PALETTE, paper
+from neurosim.figures.tables import joined
 
 
 @paper()
@@ -16,14 +19,18 @@ def weights(recording, projection=None, ids=None, parents: Mapping | Sequence | 
 
     recording: Recording or History with a trace of weight. projection: its name; None takes the only one with such a trace.
     ids: synapse ids, a number of them, or None for all that were traced. parents: parents[id] is the synapse from which
-    a synapse was copied, -1 for none; then a family, not a synapse, has a colour.
+    a synapse was copied, -1 for none; then a family, not a synapse, has a colour. None takes them from the History, if one
+    is drawn; {} leaves families unknown.
     Returns the figure. ValueError where the weight or a synapse was not traced.
     """
-    recording = recording_of(recording)
+    history, recording = recording, recording_of(recording)
     name = the_one_with(recording, "weight", projection, "projection")
     trace = recording[name].trace("weight")
     rows = rows_of(trace, ids, "synapses")
     chosen = [int(one) for one in np.asarray(trace.ids)[rows]]
+    if parents is None and hasattr(history, "synapses"):
+        table = history.synapses(name)
+        parents = dict(zip(table["id"].tolist(), table["parent"].tolist(), strict=True))
     families = [_founder(one, parents) for one in chosen]
     order = list(dict.fromkeys(families))
 
@@ -44,7 +51,16 @@ def weights(recording, projection=None, ids=None, parents: Mapping | Sequence | 
     time_axis([panel], float(recording.start), float(recording.stop))
     panel.set_ylabel(label(f"weight, {name}", symbol))
     _legend(panel, order, marks, related=families != chosen)
+    if axes is None:
+        header = label(f"weight of {name}", symbol)
+        figure.data = partial(_columns, chosen, families, plain(trace.t), values, header)
     return figure
+
+
+def _columns(chosen, families, times, values, header):
+    """Return one row a synapse and time, NaN while the synapse does not exist."""
+    together = zip(chosen, families, values, strict=True)
+    return joined({"synapse": one, "family": family, "time (s)": times, header: value} for one, family, value in together)
 
 
 def _founder(one: int, parents) -> int:

@@ -1,8 +1,10 @@
 """Develop a circuit: simulate an epoch, let the rules propose, carry out the surgery, and again."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from tqdm import tqdm
@@ -11,12 +13,15 @@ from neurosim.backends.brian2 import Brian2
 from neurosim.circuit import Circuit
 from neurosim.errors import Interrupted
 from neurosim.events import Events
+from neurosim.lifecycle.folder import RunFolder, open_book
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle
+from neurosim.lifecycle.records import lived_epoch
 from neurosim.randomness import generator
 from neurosim.recording import Recording, Spikes, Trace
 from neurosim.simulate import checked, noted_interrupts, simulate
-from neurosim.surgery import carry_out, plan
+from neurosim.specification import specification
+from neurosim.surgery import Edit, carry_out, plan
 
 
 def develop(
@@ -28,6 +33,7 @@ def develop(
     measure: Callable | None = None,
     backend=None,
     progress=True,
+    keep=None,
 ) -> History:
     """Let a circuit live through the phases of a life and return its history.
 
@@ -35,48 +41,73 @@ def develop(
     carries out. `inputs` act in the circuit's own time over the whole life. `record` asks for what the history keeps of
     every epoch: ns.Trace (descendants of the chosen included) and ns.Spikes. ``measure(circuit, recording)`` is called
     before each boundary and returns a dict of numbers for the history. `progress` is True for a bar, False for none, or
-    a function called with (epochs done, epochs in all). Ctrl-C ends the life after the last whole epoch
-    and returns the history so far. Everything is checked before anything runs; errors are those of `simulate` and of the
-    rules' own ``check(circuit)``. An error raised in the middle carries what was lived through as ``.history``.
+    a function called with (epochs done, epochs in all). `keep` is an ns.RunFolder (or the path of a new folder) in which each
+    epoch is kept as soon as it is over, and from which a life that broke off goes on. Ctrl-C ends the life after the last
+    whole epoch and returns the history so far. Everything is checked before anything runs; errors are those of `simulate`, of
+    the folder and of the rules' own ``check(circuit)``. An error raised in the middle carries what was lived through as ``.history``.
     """
     backend = backend or Brian2()
     _check(circuit, life, inputs, record, backend)
-    history = History.begin(circuit, life.phases[0].name)
-    wishes = list(record)
-    with (
-        tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False) as bar,
-        noted_interrupts() as pressed,
-    ):
+    with ExitStack() as stack:
+        book = None
+        if keep is not None:
+            keep = keep if isinstance(keep, RunFolder) else RunFolder(keep)
+            made_of = {"circuit": circuit, "life": life, "inputs": inputs, "record": record, "measure": measure, "backend": backend}
+            book = open_book(keep, stack, circuit, life.phases[0].name, specification(made_of))
+        history = History.begin(circuit, life.phases[0].name) if book is None else book.history
+        if book and book.finished:
+            print(f"{keep.path}: this life of {life.epochs} epochs is finished; its history is read", file=sys.stderr)
+            return history
+        bar = stack.enter_context(tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False))
+        bar.update(len(history.epochs) - 1)
+        pressed = stack.enter_context(noted_interrupts())
         try:
-            for phase, number in life:
-                if pressed:
-                    raise Interrupted("the life was interrupted between two epochs", circuit)
-                bar.set_postfix_str(phase.name)
-                wishes = [_follow(circuit, wish) for wish in wishes]
-                circuit, recording = simulate(
-                    circuit, life.epoch, inputs=inputs, record=wishes, modulate=phase.factors(number), backend=backend, progress=False
-                )
-                values = {} if measure is None else measure(circuit, recording)
-                if not isinstance(values, Mapping):
-                    raise TypeError(f"measure returned {values!r}; it returns a dict of numbers by name")
-                circuit = _pass_boundary(circuit, recording, phase, history)
-                history.measure(values)
-                if wishes:
-                    history.recordings.append(_kept(recording, record))
-                history.circuits[phase.name] = circuit
+            for done in _live(history, life, inputs, record, measure, backend, pressed):
+                if book:
+                    book.write(done)
+                bar.set_postfix_str(history.epochs[-1].phase)
                 bar.update()
                 if callable(progress):
-                    progress(len(history.boundaries), life.epochs)
+                    progress(len(history.epochs) - 1, life.epochs)
+            if book:
+                book.finish()
         except Interrupted:
             history.interrupted = True
-            print(f"interrupted: the life ends after {len(history.boundaries)} of {life.epochs} epochs", file=sys.stderr)
+            print(f"interrupted: the life ends after {len(history.epochs) - 1} of {life.epochs} epochs", file=sys.stderr)
+            if book:
+                book.note("interrupted")
         except Exception as error:
             error.history = history
+            if book:
+                with suppress(OSError):  # a full disk, say, is what the error already tells
+                    book.note(f"failed: {type(error).__name__}: {error}")
             raise
     return history
 
 
-def _pass_boundary(circuit: Circuit, recording: Recording, phase, history: History) -> Circuit:
+def _live(history: History, life: Lifecycle, inputs, record, measure, backend, pressed) -> Iterator[Recording | None]:
+    """Live through the epochs that a history lacks and add each to it; yield what is kept of its recording."""
+    circuit, wishes = history.circuit, _wishes(record, history)
+    for phase, number in islice(life, len(history.epochs) - 1, None):
+        if pressed:
+            raise Interrupted("the life was interrupted between two epochs", circuit)
+        wishes = [_follow(circuit, wish) for wish in wishes]
+        circuit, recording = simulate(
+            circuit, life.epoch, inputs=inputs, record=wishes, modulate=phase.factors(number), backend=backend, progress=False
+        )
+        values = {} if measure is None else measure(circuit, recording)
+        if not isinstance(values, Mapping):
+            raise TypeError(f"measure returned {values!r}; it returns a dict of numbers by name")
+        edit = _proposed(circuit, recording, phase)
+        after = replace(carry_out(circuit, edit), epoch=circuit.epoch + 1)
+        kept = _kept(recording, record) if wishes else None
+        history.note(lived_epoch(circuit, after, phase.name, recording, edit, values), after, kept)
+        circuit = after
+        yield kept
+
+
+def _proposed(circuit: Circuit, recording: Recording, phase) -> Edit:
+    """Ask the rules of a phase for events, and plan what they come to."""
     proposed = Events()
     for label, rule in phase.labelled():
         rng = generator(circuit.seed, f"rule/{circuit.epoch}/{label}")
@@ -84,10 +115,7 @@ def _pass_boundary(circuit: Circuit, recording: Recording, phase, history: Histo
         if not isinstance(events, Events):
             raise TypeError(f"rule {label!r} returned {events!r}; a rule returns ns.Events (an empty ns.Events() for nothing)")
         proposed += events.labelled(label)
-    edit = plan(circuit, proposed)
-    after = replace(carry_out(circuit, edit), epoch=circuit.epoch + 1)
-    history.note(circuit, after, phase.name, proposed, edit)
-    return after
+    return plan(circuit, proposed)
 
 
 def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> None:
@@ -102,6 +130,19 @@ def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> None:
         for _, rule in phase.labelled():
             if hasattr(rule, "check"):
                 rule.check(begun)
+
+
+def _wishes(record, history: History) -> list:
+    """Return what to trace next: what was asked for at first, or what the last recorded epoch traced of it."""
+    if not history.recordings:
+        return list(record)
+    last = history.recordings[-1]
+    last = last() if callable(last) else last
+    return [
+        wish if isinstance(wish, Spikes) or wish.chosen is None
+        else Trace(wish.name, wish.variable, cells=last[wish.name].trace(wish.variable).ids, every=wish.every)
+        for wish in record
+    ]  # fmt: skip
 
 
 def _follow(circuit: Circuit, wish):

@@ -1,127 +1,207 @@
 """History: what happened in a life, event by event and epoch by epoch."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from neurosim.circuit import Circuit
 from neurosim.errors import near
 from neurosim.events import Events
+from neurosim.files import write_csv
+from neurosim.lifecycle import summary
+from neurosim.lifecycle.records import ACTIVITY, CELL, CENSUS, CONNECTIVITY, EVENT, WHO, Epoch, first_epoch
+from neurosim.measures import kaplan_meier
 from neurosim.recording import Recording
-from neurosim.surgery import Edit
 
-EVENT = [
-    ("epoch", "i8"),
-    ("time", "f8"),
-    ("kind", "U12"),
-    ("where", "U32"),
-    ("id", "i8"),
-    ("parent", "i8"),
-    ("pre", "i8"),
-    ("post", "i8"),
-    ("rule", "U64"),
-    ("value", "f8"),
-    ("threshold", "f8"),
-]
-CENSUS = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32"), ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
-LINEAGE = [("population", "U32"), ("id", "i8"), ("parent", "i8"), ("birth", "i8"), ("death", "i8")]
+LINEAGE = [("population", "U32"), *CELL, ("death", "i8")]
+COST = [("epoch", "i8"), ("spikes", "i8"), ("events", "i8")]
+SYNAPSE = [*WHO, ("birth", "i8"), ("death", "i8")]
+
+
+class Kept(Mapping):
+    """Hold the circuits that are kept in full, by epoch; one that lies in a file is read each time it is asked for."""
+
+    def __init__(self, circuits: Mapping[int, Circuit | Callable[[], Circuit]]):
+        self._circuits = circuits
+
+    def __getitem__(self, epoch: int) -> Circuit:
+        if epoch not in self._circuits:
+            known = ", ".join(map(str, self)) or "none"
+            raise KeyError(f"the circuit of epoch {epoch} was not kept in full (kept: {known}); ns.RunFolder(..., every=...) keeps more")
+        circuit = self._circuits[epoch]
+        return circuit() if callable(circuit) else circuit
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self._circuits))
+
+    def __len__(self) -> int:
+        return len(self._circuits)
 
 
 @dataclass(eq=False, repr=False)
 class History:
-    """Hold a life: its first and present circuit, every event, and a census of every epoch.
+    """Hold a life: the record of every epoch, the circuits that were kept in full, and what was recorded.
 
-    `events` has one row for each event that was carried out (division, death, link, unlink), `census` one for each part and
-    epoch (births and deaths of synapses count copies and losses with their cells too), `lineage` one for each cell that ever
-    lived (death -1: alive). `measures` maps names to one value an epoch, `circuits` a phase to the circuit at its end,
-    `boundaries` are the proposed events of each epoch, from which `replay` makes the structure again, `dropped` counts
-    proposals in conflict by cause, and `lost` spikes in flight on removed synapses by projection.
+    `epochs` begins with the record of the start. Out of it come structured arrays: `events` (one row for each that was
+    carried out), `census`, `activity` and `connectivity` (one for each part and epoch), `lineage` (one for each cell that
+    ever lived) and `synapses(projection)`; a death of -1 means alive. Births and deaths of synapses count copies and losses
+    with their cells too. `measures` maps names to one value an epoch, `kept` epochs to circuits, `circuits` phases to the
+    circuit at their end; `dropped` counts proposals in conflict by cause and `lost` spikes in flight on removed synapses by
+    projection. `branch` names the run folder and the epoch from which this life branched, if it did.
     """
 
-    start: Circuit
-    circuit: Circuit
-    census_rows: list[tuple] = field(default_factory=list)
-    event_tables: list[np.ndarray] = field(default_factory=list)
-    boundaries: list[Events] = field(default_factory=list)
-    measures: dict[str, np.ndarray] = field(default_factory=dict)
-    circuits: dict[str, Circuit] = field(default_factory=dict)
-    recordings: list[Recording] = field(default_factory=list)
-    dropped: Counter = field(default_factory=Counter)
-    lost: Counter = field(default_factory=Counter)
+    epochs: list[Epoch]
+    circuits_kept: dict[int, Circuit | Callable[[], Circuit]]
+    recordings: list[Recording | Callable[[], Recording]] = field(default_factory=list)
     interrupted: bool = False
+    branch: Mapping | None = None
 
     @classmethod
     def begin(cls, circuit: Circuit, phase: str) -> "History":
-        """Begin a history: the census of the first circuit is epoch 0."""
-        history = cls(circuit, circuit)
-        history._count(circuit, phase, None)
-        return history
+        """Begin a history with the circuit that is there before its first epoch."""
+        return cls([first_epoch(circuit, phase)], {circuit.epoch: circuit})
 
-    def note(self, before: Circuit, after: Circuit, phase: str, proposed: Events, edit: Edit) -> None:
-        """Add the boundary of one epoch: the circuits on both sides of it, what was proposed and what was carried out."""
-        self.circuit = after
-        self.boundaries.append(proposed)
-        self.event_tables.append(event_rows(before, after, edit))
-        self.dropped.update(edit.dropped)
-        self.lost.update(edit.lost)
-        self._count(after, phase, edit)
+    def note(self, epoch: Epoch, circuit: Circuit, recording: Recording | None) -> None:
+        """Add an epoch, the circuit after it, and what is kept of its recording; only ends of phases stay in full."""
+        last = self.epochs[-1]
+        if len(self.epochs) > 1 and last.phase == epoch.phase:
+            del self.circuits_kept[last.number]
+        self.epochs.append(epoch)
+        self.circuits_kept[epoch.number] = circuit
+        if recording is not None:
+            self.recordings.append(recording)
 
-    def measure(self, values: Mapping[str, float]) -> None:
-        """Add what was measured before the last boundary; a name measured now and then is NaN in between."""
-        done = max([len(series) for series in self.measures.values()], default=len(self.boundaries) - 1)
-        for name in {**self.measures, **values}:
-            series = self.measures.get(name, np.full(done, np.nan))
-            self.measures[name] = np.append(series, values.get(name, np.nan))
+    @property
+    def kept(self) -> Kept:
+        """The circuits that are kept in full, by epoch."""
+        return Kept(self.circuits_kept)
 
-    def _count(self, circuit: Circuit, phase: str, edit: Edit | None) -> None:
-        for name, part in {**circuit.populations, **circuit.projections}.items():
-            change = None if edit is None else {**edit.cells, **edit.synapses}.get(name)
-            before = len(part) if change is None else self._last_size(name)
-            births = 0 if change is None else len(change.rows) - change.kept
-            deaths = 0 if change is None else before - change.kept
-            self.census_rows.append((circuit.epoch, circuit.time_si, phase, name, len(part), births, deaths))
+    @property
+    def start(self) -> Circuit:
+        """The circuit before the first epoch."""
+        return self.kept[self.epochs[0].number]
 
-    def _last_size(self, name: str) -> int:
-        return next(row[4] for row in reversed(self.census_rows) if row[3] == name)
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit after the last epoch."""
+        return self.kept[self.epochs[-1].number]
+
+    @property
+    def circuits(self) -> dict[str, Circuit]:
+        """The circuits at the ends of the phases, by phase."""
+        kept = self.kept
+        return {phase: kept[last] for phase, _, last in self.phases if last in kept}
 
     @property
     def events(self) -> np.ndarray:
         """All events that were carried out, as a structured array."""
-        return np.concatenate([np.empty(0, dtype=EVENT), *self.event_tables])
+        return np.concatenate([np.empty(0, EVENT), *(epoch.event_rows() for epoch in self.epochs)])
 
     @property
     def census(self) -> np.ndarray:
-        """Sizes, births and deaths of every part in every epoch, as a structured array; epoch 0 is the start."""
-        return np.array(self.census_rows, dtype=CENSUS)
+        """Sizes, births and deaths of every part in every epoch; the first epoch is the start."""
+        return np.concatenate([np.empty(0, CENSUS), *(epoch.census for epoch in self.epochs)])
+
+    @property
+    def activity(self) -> np.ndarray:
+        """Spikes, mean rate (Hz), silent fraction and irregularity of every population in every epoch."""
+        return np.concatenate([np.empty(0, ACTIVITY), *(epoch.activity for epoch in self.epochs)])
+
+    @property
+    def connectivity(self) -> np.ndarray:
+        """Synapses, degrees, turnover and synaptic events of every projection in every epoch; the first is the start.
+
+        Turnover is births and deaths over the synapses before and after (Holtmaat et al. 2005,
+        doi:10.1016/j.neuron.2005.01.003); `events` counts the spikes that synapses were given to transmit.
+        """
+        return np.concatenate([np.empty(0, CONNECTIVITY), *(epoch.connectivity for epoch in self.epochs)])
 
     @property
     def lineage(self) -> np.ndarray:
         """Every cell that ever lived, with parent, epoch of birth and epoch of death (-1: alive)."""
-        tables = []
+        tables = [np.empty(0, LINEAGE)]
         events = self.events
-        for name, population in self.start.populations.items():
+        for name, founders in self.epochs[0].cells.items():
             own = events[events["where"] == name]
             born, died = own[own["kind"] == "division"], own[own["kind"] == "death"]
-            rows = np.zeros(len(population) + len(born), dtype=LINEAGE)
+            rows = np.zeros(len(founders) + len(born), LINEAGE)
             rows["population"] = name
-            rows["id"] = np.concatenate([population.ids, born["id"]])
-            rows["parent"] = np.concatenate([population.cells["parent"], born["parent"]])
-            rows["birth"] = np.concatenate([population.cells["birth"], born["epoch"]])
-            rows["death"] = -1
-            order = np.argsort(rows["id"])
-            rows["death"][order[np.searchsorted(rows["id"], died["id"], sorter=order)]] = died["epoch"]
+            for column, later in (("id", born["id"]), ("parent", born["parent"]), ("birth", born["epoch"])):
+                rows[column] = np.concatenate([founders[column], later])
+            _bury(rows, [(died["epoch"], died["id"])])
             tables.append(rows)
-        return np.concatenate([np.empty(0, dtype=LINEAGE), *tables])
+        return np.concatenate(tables)
+
+    def synapses(self, projection: str) -> np.ndarray:
+        """Return every synapse of a projection that ever lived: id, parent, pre, post, epochs of birth and death (-1: alive).
+
+        Raises KeyError for an unknown projection.
+        """
+        if projection not in self.epochs[0].born:
+            raise KeyError(f"this history has no projection {projection!r}.{near(projection, self.epochs[0].born)}")
+        born = [(epoch.number, epoch.born[projection]) for epoch in self.epochs if projection in epoch.born]
+        rows = np.zeros(sum(len(new) for _, new in born), SYNAPSE)
+        for column, _ in WHO:
+            rows[column] = np.concatenate([new[column] for _, new in born])
+        rows["birth"] = np.concatenate([np.full(len(new), number) for number, new in born])
+        _bury(rows, [(epoch.number, epoch.gone[projection]) for epoch in self.epochs if projection in epoch.gone])
+        return rows
+
+    def survival(self, name: str) -> np.ndarray:
+        """Return the survival of all cells of a population or synapses of a projection by age in epochs; see measures.kaplan_meier."""
+        if name in self.epochs[0].cells:
+            rows = self.lineage
+            rows = rows[rows["population"] == name]
+        else:
+            rows = self.synapses(name)
+        return kaplan_meier(rows["birth"], rows["death"], self.epochs[-1].number)
+
+    @property
+    def cost(self) -> np.ndarray:
+        """Spikes of all cells but spike sources, and synaptic events, from the start to each epoch: what a life has spent so far."""
+        rows = np.zeros(len(self.epochs) - 1, COST)
+        rows["epoch"] = [epoch.number for epoch in self.epochs[1:]]
+        for place, epoch in enumerate(self.epochs[1:]):
+            own = ~np.isin(epoch.activity["name"], self.epochs[0].sources)
+            rows["spikes"][place] = epoch.activity["spikes"][own].sum()
+            rows["events"][place] = epoch.connectivity["events"].sum()
+        for column in ("spikes", "events"):
+            rows[column] = rows[column].cumsum()
+        return rows
+
+    @property
+    def measures(self) -> dict[str, np.ndarray]:
+        """What was measured before each boundary, one value an epoch by name; NaN in epochs in which it was not."""
+        lived = self.epochs[1:]
+        return {
+            name: np.array([epoch.measures.get(name, np.nan) for epoch in lived])
+            for name in dict.fromkeys(name for epoch in lived for name in epoch.measures)
+        }
+
+    @property
+    def boundaries(self) -> list[Events]:
+        """The events of each epoch as they were carried out, from which `replay` makes the structure again."""
+        return [epoch.boundary() for epoch in self.epochs[1:]]
+
+    @property
+    def dropped(self) -> Counter:
+        """How many proposed events were dropped, by the conflict that caused it."""
+        return sum((Counter(epoch.dropped) for epoch in self.epochs), Counter())
+
+    @property
+    def lost(self) -> Counter:
+        """How many spikes in flight were lost with their synapses, by projection."""
+        return sum((Counter(epoch.lost) for epoch in self.epochs), Counter())
 
     @property
     def phases(self) -> list[tuple[str, int, int]]:
         """The phases lived through: name, first and last epoch."""
-        census = self.census[self.census["epoch"] > self.start.epoch]
-        found = {}
-        for phase, epoch in zip(census["phase"].tolist(), census["epoch"].tolist(), strict=True):
-            found[phase] = (found.get(phase, (epoch,))[0], epoch)
+        found: dict[str, tuple[int, int]] = {}
+        for epoch in self.epochs[1:]:
+            found[epoch.phase] = (found.get(epoch.phase, (epoch.number,))[0], epoch.number)
         return [(phase, first, last) for phase, (first, last) in found.items()]
 
     @property
@@ -129,7 +209,7 @@ class History:
         """The recordings of all epochs, joined; raises ValueError if nothing was asked for."""
         if not self.recordings:
             raise ValueError("nothing was recorded over this life; ask for it with develop(..., record=[ns.Spikes(...), ns.Trace(...)])")
-        return Recording.concatenate(self.recordings)
+        return Recording.concatenate([one() if callable(one) else one for one in self.recordings])
 
     def series(self, name: str) -> np.ndarray:
         """Return the census rows of one population or projection; raise KeyError for another name."""
@@ -138,68 +218,37 @@ class History:
             raise KeyError(f"this history has no census of {name!r}.{near(name, dict.fromkeys(census['name'].tolist()))}")
         return census[census["name"] == name]
 
+    def save_tables(self, folder) -> list[Path]:
+        """Write events, census, activity, connectivity, lineage and measures as CSV files; return their paths.
+
+        Raises OSError naming the file that cannot be written.
+        """
+        measures = self.measures
+        rows = np.zeros(len(self.epochs) - 1, [("epoch", "i8"), *((name, "f8") for name in measures)])
+        rows["epoch"] = [epoch.number for epoch in self.epochs[1:]]
+        for name, values in measures.items():
+            rows[name] = values
+        tables = {name: getattr(self, name) for name in ("events", "census", "activity", "connectivity", "lineage")} | {"measures": rows}
+        return [write_csv(Path(folder) / f"{name}.csv", table) for name, table in tables.items()]
+
     def __repr__(self) -> str:
-        return f"<History of {len(self.boundaries)} epochs, {len(self.events)} events, now {self.circuit!r}>"
+        return f"<History of {len(self.epochs) - 1} epochs, {sum(len(epoch.events) for epoch in self.epochs)} events>"
 
     def __str__(self) -> str:
-        notes = [f"dropped: {'; '.join(f'{count} {cause}' for cause, count in self.dropped.items())}"] if self.dropped else []
-        notes += ["interrupted: the epoch under way is not part of this history"] if self.interrupted else []
-        return "\n".join([self.table(), *notes])
+        return summary.text(self)
 
-    def table(self, cells: Sequence[str] | None = None, synapses: Sequence[str] | None = None) -> str:
-        """Return a table with a line for each phase: epochs, cells and synapses at its end, births and deaths, measures.
+    def table(self, cells=None, synapses=None) -> str:
+        """Return a table with a line for each phase; see summary.table."""
+        return summary.table(self, cells, synapses)
 
-        `cells` and `synapses` name the populations and projections that count; None: all but spike sources, and all.
-        Births and deaths are of cells. A measure is that of the phase's last epoch.
-        """
-        if cells is None:
-            cells = [name for name, population in self.start.populations.items() if not population.model.source]
-        synapses = list(self.start.projections) if synapses is None else synapses
-        rows = [["phase", "epochs", "cells", "synapses", "births", "deaths", *self.measures]]
-        first_epoch = self.start.epoch + 1
-        for phase, first, last in [("start", first_epoch - 1, first_epoch - 1), *self.phases]:
-            sums = [self._sum(cells, "size", last, last), self._sum(synapses, "size", last, last)]
-            sums += [self._sum(cells, column, first, last) for column in ("births", "deaths")]
-            measured = [series[last - first_epoch] if last >= first_epoch else np.nan for series in self.measures.values()]
-            epochs = last - first + 1 if last >= first_epoch else 0
-            rows.append([phase, str(epochs), *map(str, sums), *("" if np.isnan(value) else f"{value:.3f}" for value in measured)])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
-            for row in rows
-        ]
-        return "\n".join(lines)
-
-    def _sum(self, names: Sequence[str], column: str, first: int, last: int) -> int:
-        rows = [series[(series["epoch"] >= first) & (series["epoch"] <= last)] for series in map(self.series, names)]
-        return int(sum(part[column].sum() for part in rows))
+    def report(self) -> None:
+        """Print what happened: phases, events by rule, turnover, degrees and survival of synapses, rates."""
+        print(summary.report(self))
 
 
-def event_rows(before: Circuit, after: Circuit, edit: Edit) -> np.ndarray:
-    """Return one row for each event that an edit carried out, deaths first, then divisions, unlinks and links."""
-    settled = edit.settled
-    tables = []
-    for name in before.populations:
-        tables.append(_rows(before, after, "death", name, settled.deaths[name], id=settled.dead[name]))
-        table = settled.divisions[name]
-        tables.append(_rows(before, after, "division", name, table, id=settled.daughters[name], parent=table["mother"]))
-    for name, projection in before.projections.items():
-        table = settled.unlinked[name]
-        old = projection.rows(table["synapse"])
-        ends = {end: projection.synapses[end][old] for end in ("pre", "post")}
-        tables.append(_rows(before, after, "unlink", name, table, id=table["synapse"], parent=projection.synapses["parent"][old], **ends))
-        table = settled.links[name]
-        # Links come first among the synapses that descend from none; those of the wiring follow.
-        fresh = np.flatnonzero(edit.synapses[name].rows < 0)[: len(table)] if name in edit.synapses else []
-        ids = after.projections[name].ids[fresh]
-        tables.append(_rows(before, after, "link", name, table, id=ids, pre=table["pre"], post=table["post"]))
-    return np.concatenate([np.empty(0, dtype=EVENT), *tables])
-
-
-def _rows(before, after, kind, name, table, *, id, parent=-1, pre=-1, post=-1) -> np.ndarray:
-    rows = np.zeros(len(table), dtype=EVENT)
-    rows["epoch"], rows["time"], rows["kind"], rows["where"] = after.epoch, before.time_si, kind, name
-    rows["id"], rows["parent"], rows["pre"], rows["post"] = id, parent, pre, post
-    for column in ("rule", "value", "threshold"):
-        rows[column] = table[column]
-    return rows
+def _bury(rows: np.ndarray, deaths: list[tuple]) -> None:
+    """Enter the epochs of death of (epoch, ids) into rows with ids."""
+    rows["death"] = -1
+    order = np.argsort(rows["id"])
+    for epoch, ids in deaths:
+        rows["death"][order[np.searchsorted(rows["id"], ids, sorter=order)]] = epoch

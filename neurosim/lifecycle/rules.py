@@ -158,11 +158,13 @@ class Rewiring:
         return weight, draw(self.delay, len(largest), rng, second, f"delay of {what}")
 
 
-def absent_pairs(n_pre: int, n_post: int, pre, post, same: bool, chance: float, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Choose each pair of cells that no synapse joins with one probability; return (pre, post) rows, sorted."""
+def absent_pairs(
+    n_pre: int, n_post: int, pre, post, same: bool, chance: float | None, rng, count: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose each pair of cells that no synapse joins with one chance, or `count` of them; return (pre, post) rows, sorted."""
     total = n_pre * n_post
     taken = np.unique(np.concatenate([pre * n_post + post, np.arange(n_pre) * (n_post + 1)]) if same else pre * n_post + post)
-    count = rng.binomial(total - len(taken), chance)
+    count = rng.binomial(total - len(taken), chance) if count is None else min(count, total - len(taken))
     if total <= ENUMERATED or count > (total - len(taken)) // 2:
         chosen = rng.choice(np.setdiff1d(np.arange(total), taken, assume_unique=True), size=count, replace=False)
     else:

@@ -1,0 +1,117 @@
+"""The yoked control: as many events of each kind in each epoch, of cells and synapses chosen by chance."""
+
+import numpy as np
+import pytest
+from life_data import NOISE, NUMPY, circuit, rng
+from scipy.stats import chisquare
+
+import neurosim as ns
+from neurosim.units import ms, nS, second
+
+PHASES = [
+    ns.Phase("growth", 3, [ns.Division("exc", ns.Busiest(), hazard=100 / second, until=14)]),
+    ns.Phase(
+        "decline",
+        3,
+        [
+            ns.Apoptosis("exc", ns.Idlest(0.2), floor=5),
+            ns.Division("exc", count=1, jitter=0.1),
+            ns.Rewiring("loop", prune=ns.WeightBelow(1.3 * nS), hazard=40 / second, regrow=15 / second, weight=ns.Uniform(1 * nS, 3 * nS)),
+        ],
+        modulate={},
+    ),
+]
+LIFE = ns.Lifecycle(epoch=4 * ms, phases=PHASES)
+
+
+def develop(life, now=None):
+    return ns.develop(now or circuit(), life, inputs=NOISE, backend=NUMPY, progress=False)
+
+
+def counts(history):
+    found = np.unique(history.events[["epoch", "kind", "where"]], return_counts=True)
+    return {tuple(key): count for key, count in zip(found[0].tolist(), found[1].tolist(), strict=True)}
+
+
+@pytest.fixture(scope="module")
+def lived():
+    history = develop(LIFE)
+    assert {kind for _, kind, _ in counts(history)} == {"death", "division", "unlink", "link"}
+    return history
+
+
+def test_each_epoch_has_as_many_events_of_each_kind_but_of_others(lived):
+    control = develop(ns.yoked(LIFE, lived))
+    assert counts(control) == counts(lived) and not control.dropped
+    assert control.phases == lived.phases and set(control.events["rule"].tolist()) == {"growth/yoked", "decline/yoked"}
+    assert {tuple(row) for row in control.events[["epoch", "id"]].tolist()} != {
+        tuple(row) for row in lived.events[["epoch", "id"]].tolist()
+    }
+    assert np.isnan(control.events["value"]).all()  # nothing spoke for any of them
+    again = develop(ns.yoked(LIFE, lived))
+    assert again.events.tobytes() == control.events.tobytes()
+    other = develop(ns.yoked(LIFE, lived), circuit().reseed(2))
+    assert other.events.tobytes() != control.events.tobytes() and counts(other) == counts(lived)
+
+
+def test_what_is_no_choice_stays(lived):
+    """Weights of new synapses, shares and jitter of divisions are those of the other life, in another order."""
+    control = develop(ns.yoked(LIFE, lived))
+    for one, other in zip(control.boundaries, lived.boundaries, strict=True):
+        assert np.sort(one.of("link", "loop")["weight"]).tolist() == np.sort(other.of("link", "loop")["weight"]).tolist()
+        for column in ("key", "low", "high", "jitter"):
+            assert np.sort(one.of("division", "exc")[column]).tolist() == np.sort(other.of("division", "exc")[column]).tolist()
+    assert [phase.modulate for phase in ns.yoked(LIFE, lived).phases] == [phase.modulate for phase in PHASES]
+
+
+def proposals(events, size=10, draws=600):
+    now = circuit(size)
+    rule = ns.Yoked(first=0, boundaries=[events])
+    return now, [rule(now, None, rng(seed)) for seed in range(draws)]
+
+
+def test_every_cell_is_as_likely_as_another():
+    asked = ns.Events.kill("exc", [0, 1]) + ns.Events.divide("exc", [2, 3, 4], rng=rng())
+    now, found = proposals(asked)
+    deaths = np.bincount(np.concatenate([one.of("death", "exc")["cell"] for one in found]), minlength=10)
+    mothers = np.bincount(np.concatenate([one.of("division", "exc")["mother"] for one in found]), minlength=10)
+    assert deaths.sum() == 2 * len(found) and mothers.sum() == 3 * len(found)
+    assert chisquare(deaths).pvalue > 1e-3 and chisquare(mothers).pvalue > 1e-3
+    assert chisquare(np.bincount(np.tile([0, 1], len(found)), minlength=10)).pvalue < 1e-9  # the control: always the first two
+    for one in found:
+        assert not set(one.of("death", "exc")["cell"].tolist()) & set(one.of("division", "exc")["mother"].tolist())
+
+
+def test_no_proposal_is_in_conflict():
+    """New synapses join pairs of survivors that had none, and those that go are not of dying cells."""
+    now = circuit(10)
+    asked = (
+        ns.Events.kill("exc", [0, 1]) + ns.Events.unlink("loop", now["loop"].ids[:6]) + ns.Events.link("loop", [5] * 4, [6] * 4, 1e-9, 1e-3)
+    )
+    now, found = proposals(asked, draws=50)
+    there = set(zip(now["loop"].synapses["pre"].tolist(), now["loop"].synapses["post"].tolist(), strict=True))
+    for one in found:
+        assert not ns.plan(now, one).dropped
+        new = list(zip(one.of("link", "loop")["pre"].tolist(), one.of("link", "loop")["post"].tolist(), strict=True))
+        assert len(set(new)) == 4 and not set(new) & there and all(pre != post for pre, post in new)
+        assert len(one.of("unlink", "loop")) == 6
+    assert ns.plan(now, asked).dropped  # the control: as asked, they conflict
+
+
+def test_where_fewer_are_left_all_are_taken():
+    asked = ns.Events.kill("exc", np.arange(8)) + ns.Events.divide("exc", np.arange(9), rng=rng()) + ns.Events.unlink("loop", [0])
+    now, found = proposals(asked, draws=1)
+    assert len(found[0].of("death", "exc")) == 8 and len(found[0].of("division", "exc")) == 2
+    now = circuit(3)
+    everybody = ns.Yoked(0, [ns.Events.kill("exc", np.arange(3)) + ns.Events.link("loop", [0], [1], 1e-9, 0)])(now, None, rng())
+    assert len(everybody) == 3 and len(everybody.of("link", "loop")) == 0
+
+
+def test_another_life_is_refused(lived):
+    longer = ns.Lifecycle(LIFE.epoch, [*PHASES, ns.Phase("old age", 1)])
+    with pytest.raises(
+        ValueError, match=r"the history has the phases \[\('growth', 3\), \('decline', 3\)\] and the lifecycle .*give the finished history"
+    ):
+        ns.yoked(longer, lived)
+    with pytest.raises(KeyError, match="events name 'exc', but this circuit knows only other"):
+        ns.yoked(LIFE, lived).phases[0].rules[0].check(ns.Circuit([ns.create("other", "leaky_conductance", 3)]))
