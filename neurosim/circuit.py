@@ -10,6 +10,8 @@ from neurosim.population import Population
 from neurosim.projection import Projection
 from neurosim.units import Quantity, quantity, second
 
+LONGEST = 64  # characters of a name or a label: what the tables of a history hold
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Circuit:
@@ -124,5 +126,10 @@ def _by_name(parts, kind) -> dict:
         if part.name in named:
             remedy = "rename one with .replace(name=...)" if kind is Projection else "create one under another name"
             raise ValueError(f"two {kind.__name__.lower()}s of this circuit are called {part.name!r}; {remedy}")
+        if len(part.name) > LONGEST:
+            remedy = ".replace(name=...)" if kind is Projection else "create it under another name"
+            raise ValueError(
+                f"{kind.__name__.lower()} {part.name!r} has a name of {len(part.name)} characters and {LONGEST} is the most; {remedy}"
+            )
         named[part.name] = part
     return named

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-CAUSE = [("value", "f8"), ("threshold", "f8"), ("rule", "U64")]
+from neurosim.circuit import LONGEST
+
+CAUSE = [("value", "f8"), ("threshold", "f8"), ("rule", f"U{LONGEST}")]
 COLUMNS = {
     "death": [("cell", "i8"), *CAUSE],
     "division": [("mother", "i8"), ("key", "i8"), ("low", "f8"), ("high", "f8"), ("jitter", "f8"), *CAUSE],

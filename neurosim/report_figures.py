@@ -44,9 +44,9 @@ def sizes(history) -> list[Markup]:
 
 def cells(history) -> list[Markup]:
     """Draw the lineage and the clones of each population in which a cell divided or died."""
-    table, blocks, still = history.lineage, [], []
+    lineage, blocks, still = history.lineage, [], []
     for name in history.epochs[0].cells:
-        rows = table[table["population"] == name]
+        rows = lineage[lineage["population"] == name]
         born, dead = rows["birth"] > history.epochs[0].number, rows["death"] >= 0
         if not (born.any() or dead.any()):
             still.append(name)
@@ -118,7 +118,7 @@ def _weights(history, name: str, filled: dict[int, Look]) -> tuple[list[Markup],
     pictures, said = [], []
     if lowest < highest:
         ends = "; ".join(
-            f"epoch {epoch}: {filled[epoch].mean / scale:.3g} ± {filled[epoch].sd / scale:.2g}{unit} ({filled[epoch].synapses:,} synapses)"
+            f"epoch {epoch}: {filled[epoch].mean / scale:.3g} ± {filled[epoch].sd / scale:.2g}{unit} ({counted(filled[epoch].synapses, 'synapse')})"
             for epoch in dict.fromkeys((first, last))
         )
         shown = f"{len(filled)} of {len(history.kept)} kept epochs. " if len(filled) < len(history.kept) else ""

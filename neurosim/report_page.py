@@ -42,7 +42,7 @@ summary { cursor: pointer; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; line-height: 1.35; }
 @media (max-width: 40rem) { nav ol { columns: 1; } dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
 @media print { @page { margin: 15mm; } body { max-width: none; font-size: 10pt; padding: 0; } .wide { overflow: visible; break-inside: avoid; } figcaption, table { font-size: 8pt; }
-  th, td { padding-right: .6rem; overflow-wrap: anywhere; } figure { width: 85mm; } figure, tr, .notice { break-inside: avoid; } h2, h3, caption { break-after: avoid; } }
+  th, td { padding-right: .6rem; } td { overflow-wrap: anywhere; } figure { width: 85mm; } figure, tr, .notice { break-inside: avoid; } h2, h3, caption { break-after: avoid; } }
 """
 
 

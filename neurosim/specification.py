@@ -103,7 +103,9 @@ def _held(function: Callable) -> dict:
     """Return what a function brings with it: the values that it closes over, its defaults, and the object that a method is of."""
     cells = getattr(function, "__closure__", None) or ()
     names = function.__code__.co_freevars if cells else ()
-    held = {name: cell.cell_contents for name, cell in zip(names, cells, strict=True) if _filled(cell) and cell.cell_contents is not function}
+    held = {
+        name: cell.cell_contents for name, cell in zip(names, cells, strict=True) if _filled(cell) and cell.cell_contents is not function
+    }
     defaults = {"defaults": [*(getattr(function, "__defaults__", None) or ()), getattr(function, "__kwdefaults__", None) or {}]}
     held |= defaults if defaults["defaults"] != [{}] else {}
     held |= {"of": owner} if (owner := getattr(function, "__self__", None)) is not None else {}

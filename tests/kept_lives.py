@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from comparing import differences
 from life_data import NUMPY, circuit, develop
 
 import neurosim as ns
 from neurosim.files import archive_bytes, array_digest, digest
+from neurosim.recording import PartRecording, SpikeTrains
 from neurosim.storage import circuit_archive, recording_archive
 from neurosim.units import ms, nS, second
 
@@ -63,6 +65,20 @@ class Remembered:
         if key not in self.known:
             self.known[key] = NUMPY.run(circuit, steps, inputs, samples, shared, advance)
         return self.known[key]
+
+
+class Still:
+    """A backend in which nothing ever happens."""
+
+    dt, check = NUMPY.dt, NUMPY.check
+
+    def run(self, now, steps, inputs, samples, shared, advance):
+        parts = {}
+        for name, population in now.populations.items():
+            empty = np.empty(0, np.int64)
+            counts = np.zeros(len(population), np.int64)
+            parts[name] = PartRecording(name, steps * now.dt_si, population.ids, counts, SpikeTrains(empty, empty, now.dt_si))
+        return now.updated({}, step=now.step + steps), ns.Recording(parts, now.step, now.step + steps, now.dt_si)
 
 
 START, BACKEND = circuit(), Remembered()

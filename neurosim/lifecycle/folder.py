@@ -43,8 +43,9 @@ class Book:
     def __init__(self, folder: Path, about: dict, every: int | None, history: History, pages: list[Page]):
         self.history, self.finished = history, about["state"] == "finished"
         before = _everies(about)
-        self._folder, self._run, self._every, self._pages = folder, about["run"], every or (before[-1] if before else None), pages
-        self._everies = [*before, every] if every else before
+        self._every = every or (before[-1][1] if before else None)
+        self._everies = [*before, (history.epochs[-1].number, self._every)] if self._every else before
+        self._folder, self._run, self._pages = folder, about["run"], pages
         if not self.finished:
             self._session = Session(folder, about)
             self.note("running")
@@ -146,7 +147,9 @@ def load_history(folder, until: int | None = None, whole: bool = False) -> Histo
     if whole and history.branch:
         parent = folder / history.branch["folder"]
         if read_run(parent, "life")["run"] != history.branch["run"]:
-            raise ValueError(f"the run in {folder} branched from another one than lies in {parent} now; put that back, or load it without whole=True")
+            raise ValueError(
+                f"the run in {folder} branched from another one than lies in {parent} now; put that back, or load it without whole=True"
+            )
         before = load_history(parent, history.branch["epoch"], whole=True)
         history.epochs[:1] = before.epochs
         history.circuits_kept = before.circuits_kept | history.circuits_kept
@@ -192,18 +195,21 @@ def _read(folder: Path, about: Mapping, until: int | None) -> tuple[History, lis
     return history, pages
 
 
-def _everies(about: Mapping) -> list[int]:
-    """Return how often the sessions of a run kept its circuits in full, as far as they were asked to."""
-    return [session["every"] for session in about["sessions"] if session.get("every")]
+def _everies(about: Mapping) -> list[tuple[int, int]]:
+    """Return after which epoch circuits began to be kept in full every so often, and how often, for each session of a run."""
+    sessions = about["sessions"]
+    done = [0, *(session["epochs"] for session in sessions[:-1])]
+    return [(about["first"] + before, session["every"]) for before, session in zip(done, sessions, strict=False) if session.get("every")]
 
 
-def _stays(number: int, history: History, everies: list[int], whole: bool = True) -> bool:
+def _stays(number: int, history: History, everies: list[tuple[int, int]], whole: bool = True) -> bool:
     """Tell whether the circuit of an epoch is to stay in full, so that it is missed if it is gone; `whole`: the history is."""
     ends = {history.epochs[0].number, *(last for *_, last in history.phases[:-1])}
-    return number in ends or whole and number == history.epochs[-1].number or any(number % every == 0 for every in everies)
+    every = next((every for since, every in reversed(everies) if since < number), None)
+    return number in ends or whole and number == history.epochs[-1].number or every is not None and number % every == 0
 
 
-def _lend(history: History, folder: Path, pages: list[Page], everies: list[int], whole: bool = True) -> None:
+def _lend(history: History, folder: Path, pages: list[Page], everies: list[tuple[int, int]], whole: bool = True) -> None:
     """Let a history read circuits and recordings from their files instead of holding them."""
     there = set(numbers(folder, "circuits"))
     noted = {page.epoch.number: page for page in pages}

@@ -12,11 +12,11 @@ from neurosim.errors import near
 from neurosim.events import Events
 from neurosim.files import write_csv
 from neurosim.lifecycle import summary
-from neurosim.lifecycle.records import ACTIVITY, CELL, CENSUS, CONNECTIVITY, EVENT, WHO, Epoch, first_epoch
+from neurosim.lifecycle.records import ACTIVITY, CELL, CENSUS, CONNECTIVITY, EVENT, NAME, WHO, Epoch, first_epoch
 from neurosim.measures import kaplan_meier
 from neurosim.recording import Recording
 
-LINEAGE = [("population", "U32"), *CELL, ("death", "i8")]
+LINEAGE = [("population", NAME), *CELL, ("death", "i8")]
 COST = [("epoch", "i8"), ("spikes", "i8"), ("events", "i8")]
 SYNAPSE = [*WHO, ("birth", "i8"), ("death", "i8")]
 

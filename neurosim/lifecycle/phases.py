@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.circuit import LONGEST
 from neurosim.units import Quantity, second, to_si
 
 
@@ -24,6 +25,8 @@ class Phase:
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"a phase needs a name, not {self.name!r}")
+        if len(self.name) > LONGEST:
+            raise ValueError(f"phase {self.name!r} has a name of {len(self.name)} characters; give one of {LONGEST} at most")
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, (int, np.integer)) or self.epochs < 1:
             raise ValueError(f"phase {self.name!r} lasts {self.epochs!r} epochs; give a whole number, 1 or more")
         _check_list(self.rules, f"rules of phase {self.name!r}")
@@ -37,6 +40,10 @@ class Phase:
                 )
         labels = [label for label, _ in self.labelled()]
         for label in labels:
+            if len(label) > LONGEST:
+                raise ValueError(
+                    f"a rule of phase {self.name!r} is called {label!r} ({len(label)} characters); give it a label=... with which it has {LONGEST} at most"
+                )
             if labels.count(label) > 1:
                 raise ValueError(
                     f"two rules of phase {self.name!r} are called {label!r} and would draw the same numbers; give each its own label=..."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.lib.recfunctions import repack_fields
 
-from neurosim.circuit import Circuit
+from neurosim.circuit import LONGEST, Circuit
 from neurosim.events import CAUSE, COLUMNS, Events
 from neurosim.recording import PartRecording, Recording
 from neurosim.surgery import Edit
@@ -15,9 +15,10 @@ from neurosim.surgery import Edit
 KINDS = ("death", "division", "unlink", "link")
 WHO = [("id", "i8"), ("parent", "i8"), ("pre", "i8"), ("post", "i8")]
 WHY = [("value", "f8"), ("threshold", "f8")]
-EVENT = [("epoch", "i8"), ("time", "f8"), ("kind", "U12"), ("where", "U32"), *WHO, ("rule", "U64"), *WHY]
-PACKED = [("kind", "i1"), ("where", "i2"), *WHO, ("rule", "i2"), *WHY]  # an event as it is kept: 53 bytes where EVENT has 496
-HEAD = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32")]
+NAME = f"U{LONGEST}"
+EVENT = [("epoch", "i8"), ("time", "f8"), ("kind", "U12"), ("where", NAME), *WHO, ("rule", NAME), *WHY]
+PACKED = [("kind", "i1"), ("where", "i2"), *WHO, ("rule", "i2"), *WHY]  # an event as it is kept: 53 bytes where EVENT has 624
+HEAD = [("epoch", "i8"), ("time", "f8"), ("phase", NAME), ("name", NAME)]
 CENSUS = [*HEAD, ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
 ACTIVITY = [*HEAD, ("cells", "i8"), ("spikes", "i8"), ("rate", "f8"), ("silent", "f8"), ("cv", "f8")]
 DEGREES = [(f"{end}_{what}", kind) for end in ("in", "out") for what, kind in (("mean", "f8"), ("sd", "f8"), ("max", "i8"))]
