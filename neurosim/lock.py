@@ -59,6 +59,8 @@ def _take(file) -> bool:
         else:
             file.seek(0)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # as Linux and as Windows say that it is taken
         return False
+    except OSError as error:
+        raise type(error)(error.errno, f"{file.name} cannot be locked ({error.strerror}); choose a folder on another file system") from None
     return True

@@ -99,7 +99,9 @@ class Comparison:
 
     def __str__(self) -> str:
         power = "" if self.pairs >= POWERED else f"not powered ({self.pairs} of {POWERED} pairs)"
-        interval = f"95 % interval {self.low:+.3g} to {self.high:+.3g}, d = {self.effect:+.2f}" if self.pairs > 1 else "one pair has no interval"
+        interval = (
+            f"95 % interval {self.low:+.3g} to {self.high:+.3g}, d = {self.effect:+.2f}" if self.pairs > 1 else "one pair has no interval"
+        )
         verdict = "" if self.margin is None else f"margin {self.margin:g}: {'equivalent' if self.equivalent else 'equivalence not shown'}"
         return f"{self.difference:+.3g} ({interval})" + "".join(f"; {note}" for note in (verdict, power) if note)
 

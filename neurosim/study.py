@@ -126,7 +126,7 @@ def tabulate(title: str, results: Mapping[str, Mapping | Sequence[Mapping]], col
     for name, found in results.items():
         several = [found] if isinstance(found, Mapping) else found
         means = (np.mean([one.get(column, np.nan) for one in several]) for column in columns)
-        rows.append([name, *("-" if np.isnan(mean) else f"{mean:.3f}" for mean in means)])
+        rows.append([name, *map(_shown, means)])
     return aligned(rows)
 
 
@@ -144,7 +144,12 @@ def compare(results: Mapping[str, Sequence[Mapping]], reference: str, margins: M
             if name != reference:
                 found = paired_comparison(*([one[column] for one in results[of]] for of in (name, reference)), margin)
                 numbers = (found.difference, found.low, found.high, found.effect)
-                shown = ["-" if np.isnan(number) else f"{number:+.3g}" for number in numbers]
+                shown = [_shown(number, sign="+") for number in numbers]
                 verdict = "" if margin is None else f"{'yes' if found.equivalent else 'not shown'} (margin {margin:g})"
                 rows.append([column, name, shown[0], f"{shown[1]} to {shown[2]}", shown[3], verdict])
     return aligned(rows, left=2)
+
+
+def _shown(number: float, sign: str = "") -> str:
+    """Return a number with three decimals, or rounded where it is large; a dash for none."""
+    return "-" if np.isnan(number) else f"{number:{sign},.0f}" if abs(number) >= 1000 else f"{number:{sign}.3f}"

@@ -120,9 +120,9 @@ RESULTS = {
 
 
 def test_tables_show_means_and_dashes():
-    rows = [line.split("  ") for line in study.tabulate("of three", RESULTS | {"one": {"a": 1.0}}, ["a", "b"]).splitlines()]
+    rows = [line.split("  ") for line in study.tabulate("of three", RESULTS | {"one": {"a": 1234.5}}, ["a", "b"]).splitlines()]
     assert [[cell.strip() for cell in row if cell] for row in rows] == [
-        ["of three", "a", "b"], ["new", "0.920", "6.000"], ["old", "0.927", "2.000"], ["one", "1.000", "-"],
+        ["of three", "a", "b"], ["new", "0.920", "6.000"], ["old", "0.927", "2.000"], ["one", "1,234", "-"],
     ]  # fmt: skip
 
 
@@ -130,8 +130,8 @@ def test_comparisons_show_difference_interval_and_effect():
     """Differences of a: -.01, .01, -.02: mean -.00667, sd .015275, half width 4.302653 * .015275 / sqrt 3 = .03795, d -.436; of b: 4, 4, 4."""
     head, a, b = study.compare(RESULTS, "old", {"a": 0.1, "b": None}).splitlines()
     assert head.split("  ")[0] == "minus old, not powered (3 of 10 pairs)" and head.split()[-1] == "equivalent"
-    assert a.split() == ["a", "new", "-0.00667", "-0.0446", "to", "+0.0313", "-0.436", "yes", "(margin", "0.1)"]
-    assert b.split() == ["b", "new", "+4", "+4", "to", "+4", "-"]
+    assert a.split() == ["a", "new", "-0.007", "-0.045", "to", "+0.031", "-0.436", "yes", "(margin", "0.1)"]
+    assert b.split() == ["b", "new", "+4.000", "+4.000", "to", "+4.000", "-"]
     assert "not shown (margin 0.001)" in study.compare(RESULTS, "old", {"a": 0.001})
     one = study.compare({name: found[:1] for name, found in RESULTS.items()}, "old", {"a": 0.1})
-    assert one.splitlines()[1].split() == ["a", "new", "-0.01", "-", "to", "-", "-", "not", "shown", "(margin", "0.1)"]
+    assert one.splitlines()[1].split() == ["a", "new", "-0.010", "-", "to", "-", "-", "not", "shown", "(margin", "0.1)"]

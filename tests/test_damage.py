@@ -137,7 +137,7 @@ def test_a_damaged_run_json(damage, folder, broken_off):
     named = "epochs/000000.npz is of another run" if damage is of_another_run else "run.json"
     for read in (ns.load_history, resume) if damage is not missing else (ns.load_history,):
         with pytest.raises(
-            FileNotFoundError if damage is missing else ValueError, match=re.escape(f"{folder}/{named}") if read is ns.load_history else ""
+            FileNotFoundError if damage is missing else ValueError, match=re.escape(f"{folder}/{named}") if read is ns.load_history else None
         ):
             read(folder)
     assert files(folder) == before
@@ -229,7 +229,7 @@ def harmed(whole: bytes, harms) -> bytes:
 NAMES = ["run.json", *(f"epochs/00000{n}.npz" for n in range(4)), "circuits/000003.npz", "recordings/000002.npz"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(name=st.sampled_from(NAMES), harms=st.lists(harm, min_size=1, max_size=3))
 def test_a_harmed_file_gives_the_same_or_an_error(name, harms, broken_off):
     folder = broken_off[0]

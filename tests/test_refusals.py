@@ -239,6 +239,15 @@ def test_the_lock_ends_with_its_process(folder, holder):
     assert len(resume(folder).boundaries) == 4
 
 
+def test_a_file_system_without_locks(tmp_path, monkeypatch, nothing_runs):
+    def none(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", none)
+    with pytest.raises(OSError, match=rf"{tmp_path}/.lock cannot be locked \(No locks available\); choose a folder on another file system"):
+        live(tmp_path)
+
+
 def test_a_process_that_is_ending_is_waited_for(folder, holder, monkeypatch):
     wait, tries = lock.time.sleep, []
 

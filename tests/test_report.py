@@ -6,85 +6,22 @@ import re
 import shutil
 import struct
 import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from life_data import NOISE, Oldest, circuit, develop
+from page_reader import Page, alts, notice, report
 
 import neurosim as ns
-from neurosim import report_recording
+from neurosim.report import recording as report_recording
 from neurosim.report import write_report
-from neurosim.report_page import Section, page, paragraph, table
-from neurosim.report_words import words
+from neurosim.report.album import Album
+from neurosim.report.page import Section, page, paragraph, table
+from neurosim.report.words import words
 from neurosim.specification import specification
 from neurosim.units import Hz, mV, nS, second
 
-EMPTY = {"meta", "img", "br", "link", "input"}
 HOSTILE = "<script>alert('x')</script>"
-
-
-class Page(HTMLParser):
-    """Read a page and note what is wrong with it, what it shows and what it points to."""
-
-    def __init__(self, content):
-        super().__init__()
-        self.open, self.tags, self.images, self.links, self.ids, self.wrong, self.seen = [], [], [], [], [], [], []
-        self.feed(content)
-        self.close()
-        self.wrong += [f"<{tag}> stays open" for tag in self.open]
-        self.text = re.sub(r"\s+", " ", " ".join(self.seen))
-        self.wrong += [f"#{link[1:]} is nowhere" for link in self.links if link.startswith("#") and link[1:] not in self.ids]
-        self.wrong += [] if len(set(self.ids)) == len(self.ids) else ["an id stands twice"]
-
-    def handle_starttag(self, tag, given):
-        given = dict(given)
-        self.tags.append(tag)
-        if tag not in EMPTY:
-            self.open.append(tag)
-        self.ids += [given["id"]] if "id" in given else []
-        if tag in ("script", "iframe", "object", "embed", "link", "form", "base", "svg"):
-            self.wrong.append(f"<{tag}>")
-        self.wrong += [
-            f"{name} of <{tag}>" for name in given if name.startswith("on") or name in ("style", "srcset", "srcdoc", "background")
-        ]
-        if tag == "img":
-            self.images.append(given)
-            if not given["src"].startswith("data:image/png;base64,") or not given.get("alt"):
-                self.wrong.append(f"img from {given['src'][:40]}")
-        elif "src" in given:
-            self.wrong.append(f"src of <{tag}>")
-        if "href" in given:
-            self.links.append(given["href"])
-            if tag != "a" or not given["href"].startswith(("#", "https://doi.org/10.")):
-                self.wrong.append(f"link to {given['href']}")
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(f"</{tag}> closes nothing")
-
-    def handle_data(self, data):
-        if not self.open or self.open[-1] != "style":
-            self.seen.append(data)
-        elif "url(" in data or "@import" in data:
-            self.wrong.append("a style that fetches")
-
-
-def report(folder):
-    content = write_report(folder).read_text()
-    read = Page(content)
-    assert read.wrong == []
-    assert read.tags.count("h1") == read.tags.count("main") == read.tags.count("title") == read.tags.count("nav") == 1
-    assert content.startswith('<!DOCTYPE html>\n<html lang="en-GB">') and 'name="viewport"' in content
-    return read
-
-
-def notice(folder):
-    return [text for text in re.findall(r'<p class="notice"><strong>(.*?)</strong>', (folder / "report.html").read_text())]
-
-
-def alts(read):
-    return [image["alt"] for image in read.images]
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +79,9 @@ def test_a_page_stands_alone(shown):
     for image in shown.images:
         content = base64.b64decode(image["src"].partition(",")[2])
         size = struct.unpack(">II", content[16:24])
-        assert content.startswith(b"\x89PNG") and size == (int(image["width"]), int(image["height"])) and size[0] == 670
+        assert (
+            content.startswith(b"\x89PNG") and size == (int(image["width"]), int(image["height"])) and size[0] == 1005
+        )  # 85 mm at 300 dpi
         assert b"tIME" not in content and b"Matplotlib" not in content
 
 
@@ -201,6 +140,16 @@ def test_the_same_folder_gives_the_same_bytes(grown, tmp_path):
     other = tmp_path / "other"
     small(other)
     assert write_report(other).read_bytes() == write_report(other).read_bytes() != one  # the control
+
+
+def test_every_figure_is_kept_with_its_data(grown, shown):
+    kept = {path.stem for path in (grown[0] / "figures").glob("*.png")}
+    assert len(kept) == len(shown.images) and {"census", "lineage_exc", "clones_exc", "survival", "degrees_loop", "measure_size"} <= kept
+    for name in kept:
+        assert (grown[0] / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert len((grown[0] / "figures" / f"{name}.csv").read_text().splitlines()) > 1
+    inline = [base64.b64decode(image["src"].partition(",")[2]) for image in shown.images]
+    assert all((grown[0] / "figures" / f"{name}.png").read_bytes() in inline for name in kept)
 
 
 def test_a_report_leaves_the_run_as_it_is(grown):
@@ -343,12 +292,12 @@ def test_synapses_and_cells_that_all_go(tmp_path):
 # --- what is too much to be read --------------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_read_is_drawn_of_the_last_epoch_or_not_at_all(grown, monkeypatch):
+def test_what_cannot_be_read_is_drawn_of_the_last_epoch_or_not_at_all(grown, monkeypatch, tmp_path):
     history = ns.load_history(grown[0])
     last = history.recordings[-1]()["exc"]
 
     def read(size=0):
-        return Page("".join(report_recording.recorded(history, size)))
+        return Page("".join(report_recording.recorded(history, Album(tmp_path), size)))
 
     assert "Spikes of exc in the whole life" in alts(read())  # the control
     monkeypatch.setattr(report_recording, "SECONDS", 0.005)

@@ -171,7 +171,7 @@ def test_whichever_write_fails(step, error, after, calls, short, tmp_path, monke
         patch.setattr(os, step, counting)
         live(tmp_path / "counted", **SHORT)
     assert counting.calls == calls
-    message = r".* cannot be written .No space left on device.; make room" if error is FULL else ""
+    message = r".* cannot be written .No space left on device.; make room" if error is FULL else None
     for call in range(1, calls + 1):
         folder = tmp_path / str(call)
         with monkeypatch.context() as patch:

@@ -92,10 +92,12 @@ def _draw_differences(panel, differences, names, reference, margin):
     mean, low, high = (np.array([getattr(one, part) for one in differences.values()]) for part in ("difference", "low", "high"))
     look = {"fmt": "D", "markersize": 2.8, "color": "black", "elinewidth": 0.9, "capsize": 2.0, "capthick": 0.9, "label": "95 % interval"}
     panel.errorbar(mean, rows, xerr=[mean - low, high - mean], **look)
+    low, high = panel.get_xlim()
+    place, side = ((3, 0), "left") if high >= -low else ((-3, 0), "right")  # where there is more room
     for row, name in enumerate(names):
         if name not in differences:
             text = "reference" if name == reference else "not paired"
-            panel.annotate(text, (0.0, row), (3, 0), textcoords="offset points", va="center", color=GREY)
+            panel.annotate(text, (0.0, row), place, textcoords="offset points", ha=side, va="center", color=GREY)
     panel.set_xlabel(textwrap.fill(f"difference to {reference}", 22))
 
 

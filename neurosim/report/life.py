@@ -5,19 +5,20 @@ from pathlib import Path
 from neurosim.files import understood, write_whole
 from neurosim.lifecycle import summary
 from neurosim.lifecycle.folder import load_history
-from neurosim.report_about import notices, occupied, provenance, specified
-from neurosim.report_figures import cells, measures, sizes, survival, synapses
-from neurosim.report_page import Markup, Section, counted, page, paragraph, table
-from neurosim.report_recording import recorded
+from neurosim.report.about import notices, occupied, provenance, specified
+from neurosim.report.album import Album
+from neurosim.report.figures import cells, measures, sizes, survival, synapses
+from neurosim.report.page import Markup, Section, counted, page, paragraph, table
+from neurosim.report.recording import recorded
 from neurosim.runfile import RUN, read_run
 
-REPORT = "report.html"
+REPORT, FIGURES = "report.html", "figures"
 
 
 def write_report(folder) -> Path:
-    """Write a report of the life in a run folder to report.html in that folder, and return its path.
+    """Write a report of the life in a run folder to report.html in that folder, and its figures to figures/; return its path.
 
-    The page needs no other file, no network and no script; the same content of the folder gives the same bytes. A run that is
+    Each figure is kept as PNG and PDF with its data as CSV. The page needs no other file, no network and no script; the same content of the folder gives the same bytes. A run that is
     not finished can be reported too, and the page then says so. Raises FileNotFoundError for a folder without a run,
     ValueError for one that is damaged or not of a life, OSError where the report cannot be written.
     """
@@ -25,7 +26,7 @@ def write_report(folder) -> Path:
     about, history = read_run(folder, "life"), load_history(folder)
     # Every figure asks for the last circuit, which would be read from its file each time.
     history.circuits_kept[history.epochs[-1].number] = history.circuit
-    files = occupied(folder, besides=REPORT)
+    files, album = occupied(folder, besides=(REPORT, FIGURES)), Album(folder / FIGURES)
     lived = len(history.epochs) - 1
     tables = {title: rows for title, rows in summary.sections(history)}
     with understood(folder / RUN, "run"):
@@ -36,12 +37,16 @@ def write_report(folder) -> Path:
     ]
     if lived:
         sections += [
-            Section("What happened", [*(_tabled("events by rule", tables) or [paragraph("No event was carried out.")]), *sizes(history)]),
-            Section("Cells", cells(history)),
-            Section("Synapses", [*_tabled("connectivity at the end of each phase", tables), *synapses(history)]),
-            Section("Survival", [*_tabled("survival", tables, "How long cells and synapses live"), *survival(history)]),
-            Section("Activity", [*_tabled("activity in the last epoch of each phase", tables), *recorded(history, files["recordings"])]),
-            Section("Measures", measures(history)),
+            Section(
+                "What happened", [*(_tabled("events by rule", tables) or [paragraph("No event was carried out.")]), *sizes(history, album)]
+            ),
+            Section("Cells", cells(history, album)),
+            Section("Synapses", [*_tabled("connectivity at the end of each phase", tables), *synapses(history, album)]),
+            Section("Survival", [*_tabled("survival", tables, "How long cells and synapses live"), *survival(history, album)]),
+            Section(
+                "Activity", [*_tabled("activity in the last epoch of each phase", tables), *recorded(history, album, files["recordings"])]
+            ),
+            Section("Measures", measures(history, album)),
         ]
     title = f"Report of the run {folder.resolve().name}"
     write_whole(folder / REPORT, page(title, notice, _lead(about, history), [*sections, *origin]))

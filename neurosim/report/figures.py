@@ -1,36 +1,22 @@
 """The figures of a life for its report, each with a caption of numbers; what is not drawn is said with its reason."""
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from neurosim import figures
 from neurosim.figures.scales import value_scale
-from neurosim.figures.style import paper
-from neurosim.report_page import Markup, counted, gallery, heading, paragraph, picture, table
+from neurosim.report.album import Album
+from neurosim.report.page import Markup, counted, gallery, heading, paragraph, table
 from neurosim.units import quantity
 
-DPI = 200
 KEPT, MATRICES = 48, 6  # kept circuits of which distributions of weights, and matrices, are drawn
 CURVES = 7  # that have a colour of their own
 MEASURES = 8  # that are drawn; a table names all
 
 
-def drawn(draw: Callable[[], Figure], alt: str, caption: str) -> Markup:
-    """Return a figure as a picture; `caption` begins where `alt`, which says what kind of figure it is, ends."""
-    # A phase or a measure may be called "$x$", which is a name and no formula.
-    with paper(), matplotlib.rc_context({"text.parse_math": False}):
-        figure, buffer = draw(), io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": "neurosim"})
-    size = tuple(round(inches * DPI) for inches in figure.get_size_inches())
-    return picture(buffer.getvalue(), size, alt, f"{alt}. {caption}")
-
-
-def sizes(history) -> list[Markup]:
+def sizes(history, album: Album) -> list[Markup]:
     """Draw the census."""
     first, last = history.epochs[0].number, history.epochs[-1].number
     changes = []
@@ -39,10 +25,10 @@ def sizes(history) -> list[Markup]:
         ends = (rows["size"][0], rows["size"][-1], rows["births"].sum(), rows["deaths"].sum())
         changes.append("{}: {:,} to {:,} ({:,} births, {:,} deaths)".format(name, *ends))
     caption = f"From epoch {first} to {last}: {'; '.join(changes)}. Lines are sizes, bars the births and deaths of all together."
-    return [gallery([drawn(lambda: figures.census(history), "Cells and synapses in each epoch", caption)])]
+    return [gallery([album("census", lambda: figures.census(history), "Cells and synapses in each epoch", caption)])]
 
 
-def cells(history) -> list[Markup]:
+def cells(history, album: Album) -> list[Markup]:
     """Draw the lineage and the clones of each population in which a cell divided or died."""
     lineage, blocks, still = history.lineage, [], []
     for name in history.epochs[0].cells:
@@ -57,20 +43,20 @@ def cells(history) -> list[Markup]:
         living = [int((rows["death"] < 0).sum()), int((~born).sum())]
         alive = f"{counted(living[0], 'cell')} alive in the end, {living[1]:,} at the start; a clone is all that descends from one cell."
         pair = [
-            drawn(lambda name=name: figures.lineage(history, name), f"Lineage tree of {name}", caption),
-            drawn(lambda name=name: figures.clones(history, name), f"Sizes of the clones of {name}", alive),
+            album(f"lineage_{name}", lambda name=name: figures.lineage(history, name), f"Lineage tree of {name}", caption),
+            album(f"clones_{name}", lambda name=name: figures.clones(history, name), f"Sizes of the clones of {name}", alive),
         ]
         blocks += [heading(name), gallery(pair)]
     return [*blocks, paragraph(f"In {' and '.join(still)} no cell divided or died, so that no lineage is drawn.")] if still else blocks
 
 
-def synapses(history) -> list[Markup]:
+def synapses(history, album: Album) -> list[Markup]:
     """Draw weights, matrices and degrees of each projection, from the circuits that were kept."""
     blocks = [] if history.epochs[0].born else [paragraph("This circuit has no projections.")]
     looks = {epoch: _look(history.kept[epoch]) for epoch in _even(list(history.kept), KEPT)}
     for name in history.epochs[0].born:
         filled = {epoch: look[name] for epoch, look in looks.items() if look[name].synapses}
-        pictures, said = _weights(history, name, filled)
+        pictures, said = _weights(history, album, name, filled)
         rows = history.connectivity[history.connectivity["name"] == name]
         turnover = rows["turnover"][np.isfinite(rows["turnover"])]
         if turnover.any():
@@ -80,7 +66,7 @@ def synapses(history) -> list[Markup]:
             )
             caption = f"Mean and standard deviation: {ends}. Turnover {turnover.mean():.1%} of the synapses an epoch on average."
             alt = f"Synapses that cells receive and send in {name}"
-            pictures.append(drawn(lambda name=name: figures.degrees(history, name), alt, caption))
+            pictures.append(album(f"degrees_{name}", lambda name=name: figures.degrees(history, name), alt, caption))
         else:
             said.append(f"No synapse of {name} came or went, so that its degrees stay as the table says.")
         blocks += [heading(name), gallery(pictures), *map(paragraph, said)]
@@ -107,7 +93,7 @@ def _look(circuit) -> dict[str, Look]:
     return looks
 
 
-def _weights(history, name: str, filled: dict[int, Look]) -> tuple[list[Markup], list[str]]:
+def _weights(history, album: Album, name: str, filled: dict[int, Look]) -> tuple[list[Markup], list[str]]:
     """Draw the distribution of weights, if they differ, and the matrices; return the pictures and what is said instead of one."""
     if not filled:
         return [], [f"No circuit that was kept has a synapse in {name}, so that no weights are drawn."]
@@ -124,7 +110,7 @@ def _weights(history, name: str, filled: dict[int, Look]) -> tuple[list[Markup],
         shown = f"{len(filled)} of {len(history.kept)} kept epochs. " if len(filled) < len(history.kept) else ""
         alt = f"Distribution of the weights of {name}"
         caption = f"{shown}Mean and standard deviation: {ends}."
-        pictures.append(drawn(lambda: figures.weight_histogram(history, name, list(filled)), alt, caption))
+        pictures.append(album(f"weight_histogram_{name}", lambda: figures.weight_histogram(history, name, list(filled)), alt, caption))
     else:
         said.append(
             f"All weights of {name} are {highest / scale:.4g}{unit} before the shares that divisions leave; no distribution is drawn."
@@ -132,11 +118,13 @@ def _weights(history, name: str, filled: dict[int, Look]) -> tuple[list[Markup],
     look, few = filled[last], _even(list(filled), MATRICES)
     caption = f"Each is the weight times the share that divisions left of it. {counted(look.synapses, 'synapse')} in epoch {last}, for "
     caption += f"{counted(look.pairs, 'pair')} of a cell of {projection.source} and one of {projection.target}."
-    pictures.append(drawn(lambda: figures.connectivity(history, name, few), f"Weights from cell to cell in {name}", caption))
+    pictures.append(
+        album(f"connectivity_{name}", lambda: figures.connectivity(history, name, few), f"Weights from cell to cell in {name}", caption)
+    )
     return pictures, said
 
 
-def survival(history) -> list[Markup]:
+def survival(history, album: Album) -> list[Markup]:
     """Draw how long those live that can die: parts of which any did."""
     curves = {name: history.survival(name) for name in (*history.epochs[0].cells, *history.epochs[0].born)}
     mortal = [name for name, curve in curves.items() if curve["deaths"].any()]
@@ -147,10 +135,10 @@ def survival(history) -> list[Markup]:
     caption = f"Surviving: {ends}. Bands are 95% intervals; those that live at the end count up to their age "
     caption += "(Kaplan & Meier 1958, doi:10.1080/01621459.1958.10501452)."
     more = [paragraph(f"{len(mortal) - CURVES} more are in the table only: {', '.join(mortal[CURVES:])}.")] if len(mortal) > CURVES else []
-    return [gallery([drawn(lambda: figures.survival(history, shown), "Survival of cells and synapses by age", caption)]), *more]
+    return [gallery([album("survival", lambda: figures.survival(history, shown), "Survival of cells and synapses by age", caption)]), *more]
 
 
-def measures(history) -> list[Markup]:
+def measures(history, album: Album) -> list[Markup]:
     """Draw each measure over the epochs, and tell its first, last, lowest and highest value."""
     taken, rows, pictures = history.measures, [["measure", "epochs", "first", "last", "lowest", "highest"]], []
     if not taken:
@@ -163,7 +151,11 @@ def measures(history) -> list[Markup]:
         rows.append([name, str(len(values)), *(f"{value:.4g}" for value in (values[0], values[-1], values.min(), values.max()))])
         if len(pictures) < MEASURES:
             caption = f"From {values[0]:.4g} to {values[-1]:.4g}, measured in {counted(len(values), 'epoch')}."
-            pictures.append(drawn(lambda name=name: figures.census(history, name, names=[]), f"Measure {name} over the epochs", caption))
+            pictures.append(
+                album(
+                    f"measure_{name}", lambda name=name: figures.census(history, name, names=[]), f"Measure {name} over the epochs", caption
+                )
+            )
     return [table("What was measured", rows), gallery(pictures)]
 
 

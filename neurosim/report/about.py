@@ -2,13 +2,13 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from neurosim.files import PART
 from neurosim.lock import NAME
-from neurosim.report_page import Markup, counted, details, heading, listing, paragraph, table, terms, verbatim
-from neurosim.report_words import words
+from neurosim.report.page import Markup, counted, details, heading, listing, paragraph, table, terms, verbatim
+from neurosim.report.words import words
 from neurosim.runfile import RUN
 
 PARTS = ("circuits", "epochs", "recordings")  # sub-folders of a run folder
@@ -29,12 +29,12 @@ def notices(about: Mapping, lived: int) -> list[str]:
     return [f"This run {what} {so_far}: {why}"]
 
 
-def occupied(folder: Path, besides: str) -> dict[str, int]:
-    """Return the bytes of the files of a run folder, by sub-folder; a lock and the file `besides` do not count."""
+def occupied(folder: Path, besides: Sequence[str]) -> dict[str, int]:
+    """Return the bytes of the files of a run folder, by sub-folder; a lock and what is named in `besides` do not count."""
     found = dict.fromkeys((*PARTS, "other files"), 0)
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in (NAME, besides) and not path.name.endswith(PART):
-            place = path.relative_to(folder).parts
+        place = path.relative_to(folder).parts
+        if path.is_file() and place[0] not in (NAME, *besides) and not path.name.endswith(PART):
             found[place[0] if len(place) > 1 and place[0] in PARTS else "other files"] += path.stat().st_size
     return found
 

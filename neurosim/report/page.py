@@ -2,6 +2,7 @@
 
 import base64
 import re
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -136,10 +137,11 @@ def table(caption: str, rows: Sequence[Sequence[str]]) -> Markup:
     return Markup(f'<div class="wide" role="region" aria-label="{name}" tabindex="0"><table>' + "\n".join(lines) + "</tbody></table></div>")
 
 
-def picture(png: bytes, size: tuple[int, int], alt: str, caption: str) -> Markup:
-    """Return a picture of `size` pixels with a text for those who do not see it, and a caption."""
+def picture(png: bytes, alt: str, caption: str) -> Markup:
+    """Return a picture with a text for those who do not see it, and a caption."""
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    image = f'<img src="{source}" width="{size[0]}" height="{size[1]}" alt="{escape(alt)}">'
+    width, height = struct.unpack(">II", png[16:24])  # of the image header, the first chunk of a PNG file
+    image = f'<img src="{source}" width="{width}" height="{height}" alt="{escape(alt)}">'
     return Markup(f"<figure>{image}<figcaption>{_inline(caption)}</figcaption></figure>")
 
 
