@@ -137,7 +137,8 @@ def test_a_damaged_run_json(damage, folder, broken_off):
     named = "epochs/000000.npz is of another run" if damage is of_another_run else "run.json"
     for read in (ns.load_history, resume) if damage is not missing else (ns.load_history,):
         with pytest.raises(
-            FileNotFoundError if damage is missing else ValueError, match=re.escape(f"{folder}/{named}") if read is ns.load_history else None
+            FileNotFoundError if damage is missing else ValueError,
+            match=re.escape(f"{folder}/{named}") if read is ns.load_history else None,
         ):
             read(folder)
     assert files(folder) == before

@@ -160,10 +160,10 @@ class Failing:
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
-WRITES = [("fsync", FULL, False, 36), ("replace", KeyboardInterrupt(), True, 18), ("replace", FULL, False, 18)]
+WRITES = [("fsync", FULL, False, 36), ("replace", KeyboardInterrupt(), True, 18)]
 
 
-@pytest.mark.parametrize(("step", "error", "after", "calls"), WRITES, ids=["no room", "stopped after a write", "stopped before it"])
+@pytest.mark.parametrize(("step", "error", "after", "calls"), WRITES, ids=["no room", "stopped after a write"])
 def test_whichever_write_fails(step, error, after, calls, short, tmp_path, monkeypatch):
     """Every file and every folder is synchronised, so that all writes and the moments after them are among these."""
     counting = Failing(getattr(os, step), error)
@@ -200,11 +200,12 @@ def test_killed_at_random_moments(tmp_path):
     kills = folders = epochs = 0
     rng = random.Random(1)
     while kills < 20:
-        folder, finished = tmp_path / str(folders), False
+        folder, finished, patience = tmp_path / str(folders), False, lasts
         folders += 1
         while not finished:
             child = forked(partial(resume, folder, phases=phases))
-            time.sleep(rng.uniform(0.1, 0.9) * lasts)
+            time.sleep(rng.uniform(0.1, 0.9) * patience)
+            patience *= 1.2  # so that it comes to an end also where the machine has other things to do
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
             finished = os.WIFEXITED(status)
