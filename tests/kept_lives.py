@@ -99,8 +99,8 @@ def live(keep=None, start=None, phases=(GROWTH, DECLINE), **others):
     )
 
 
-def resume(folder, **others):
-    return live(ns.RunFolder(folder, resume=True), **others)
+def resume(folder, every=None, **others):
+    return live(ns.RunFolder(folder, resume=True, every=every), **others)
 
 
 def files(folder, but=(".lock",)) -> dict[str, bytes]:

@@ -84,7 +84,7 @@ def test_a_damaged_epoch(damage, folder, broken_off):
     damage(folder / "epochs" / "000002.npz", broken_off[1] / "epochs" / "000002.npz")
     before, first = files(folder), 1 if damage is swapped else 2
     intact = rf"{folder}/epochs/00000{first}.npz.*; of the epochs of this run, epochs 0 to {first - 1} are intact: .*until={first - 1}"
-    for read in (ns.load_history, resume, lambda folder: ns.load_history(folder, until=first)):
+    for read in (ns.load_history, lambda folder: resume(folder, every=1), lambda folder: ns.load_history(folder, until=first)):
         with pytest.raises(ValueError, match=intact):
             read(folder)
     part = ns.load_history(folder, until=first - 1)
@@ -117,7 +117,7 @@ def test_what_a_resumed_life_needs(place, damage, folder):
     damage(folder / place / "000003.npz", None)
     before = files(folder, but=(".lock", "run.json"))
     with pytest.raises((FileNotFoundError, ValueError), match=rf"{folder}/{place}/000003.npz"):
-        resume(folder)
+        resume(folder, every=1)
     assert files(folder, but=(".lock", "run.json")) == before
 
 
@@ -135,7 +135,7 @@ def test_a_damaged_run_json(damage, folder, broken_off):
     damage(folder / "run.json", broken_off[1] / "run.json")
     before = files(folder)
     named = "epochs/000000.npz is of another run" if damage is of_another_run else "run.json"
-    for read in (ns.load_history, resume) if damage is not missing else (ns.load_history,):
+    for read in (ns.load_history, lambda folder: resume(folder, every=1)) if damage is not missing else (ns.load_history,):
         with pytest.raises(
             FileNotFoundError if damage is missing else ValueError,
             match=re.escape(f"{folder}/{named}") if read is ns.load_history else None,

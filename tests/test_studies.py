@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import neurosim as ns
-from neurosim import study
 
 ROOT = Path(__file__).parent.parent
 STUDIES = sorted(path.name for path in (ROOT / "studies").glob("*.py"))

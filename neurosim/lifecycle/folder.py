@@ -24,7 +24,7 @@ class RunFolder:
 
     `path` is a new or empty folder, or with `resume` also that of a run that broke off: its epoch under way is simulated again,
     and it ends with the same numbers as an unbroken one. `every` keeps the whole circuit every so many epochs, besides those at
-    the start, at the ends of phases and now (None: as often as before). `parent` is the run folder from one of whose epochs this life branches.
+    the start, at the ends of phases and now. `parent` is the run folder from one of whose epochs this life branches.
     """
 
     path: Any
@@ -40,12 +40,9 @@ class RunFolder:
 class Book:
     """Write a life into its folder; made by `open_book`, which holds the folder's lock for it."""
 
-    def __init__(self, folder: Path, about: dict, every: int | None, history: History, pages: list[Page]):
+    def __init__(self, folder: Path, about: dict, history: History, pages: list[Page]):
         self.history, self.finished = history, about["state"] == "finished"
-        before = _everies(about)
-        self._every = every or (before[-1][1] if before else None)
-        self._everies = [*before, (history.epochs[-1].number, self._every)] if self._every else before
-        self._folder, self._run, self._pages = folder, about["run"], pages
+        self._folder, self._about, self._pages = folder, about, pages
         if not self.finished:
             self._session = Session(folder, about)
             self.note("running")
@@ -55,20 +52,20 @@ class Book:
         """Write the history's last epoch, its circuit and its recording; let go of circuits that need not stay."""
         history = self.history
         epoch, circuit = history.epochs[-1], history.circuit
-        self._pages.append(write_page(self._folder, epoch, circuit, recording, self._run, self._pages[-1].sha256))
+        self._pages.append(write_page(self._folder, epoch, circuit, recording, self._about["run"], self._pages[-1].sha256))
         self.note("running")
         self._let_go()
-        _lend(history, self._folder, self._pages, self._everies)
+        _lend(history, self._folder, self._pages, self._about)
         history.circuits_kept[epoch.number] = circuit
 
     def _let_go(self) -> None:
         for number in numbers(self._folder, "circuits"):
-            if not _stays(number, self.history, self._everies):
+            if not _stays(number, self.history, self._about):
                 circuit_file(self._folder, number).unlink()
 
     def note(self, state: str) -> None:
         """Note in run.json how things stand."""
-        self._session.note(state, epochs=len(self._pages) - 1, every=self._every)
+        self._session.note(state, epochs=len(self._pages) - 1)
 
     def finish(self) -> None:
         """Write the tables of a whole life and note that it is finished."""
@@ -83,7 +80,7 @@ def open_book(wish: RunFolder, stack: ExitStack, start: Circuit, phase: str, spe
     process writes to, ValueError for one that is damaged or of another specification or version, OSError where nothing can
     be written.
     """
-    folder = Path(wish.path)
+    folder, specification = Path(wish.path), {**specification, "keep": {"every": wish.every}}
     go_on = None if wish.resume else f"ns.RunFolder({str(folder)!r}, resume=True)"
     begun(folder, go_on)
     branch = None if wish.parent is None else _branch(folder, wish.parent, start)
@@ -97,11 +94,11 @@ def open_book(wish: RunFolder, stack: ExitStack, start: Circuit, phase: str, spe
             raise ValueError(f"the run in {folder} did not branch from epoch {start.epoch} of {wish.parent}; resume it without parent=...")
         history, pages = _read(folder, about, None)
         history.interrupted = False
-        return Book(folder, about, wish.every, history, pages)
+        return Book(folder, about, history, pages)
     history = History.begin(start, phase)
     history.branch = branch
     about, page = _begin(folder, history, specification)
-    return Book(folder, about, wish.every, history, [page])
+    return Book(folder, about, history, [page])
 
 
 def _begin(folder: Path, history: History, specification: Mapping | None) -> tuple[dict, Page]:
@@ -131,8 +128,10 @@ def save_history(history: History, folder) -> Path:
             kept = history.kept.get(epoch.number)
             recording = recording() if callable(recording) else recording
             pages.append(write_page(folder, epoch, kept, recording, about["run"], pages[-1].sha256))
+        session = Session(folder, about)
+        session.note("interrupted", epochs=len(pages) - 1)
         history.save_tables(folder)
-        Session(folder, about).note("interrupted" if history.interrupted else "finished", epochs=len(pages) - 1)
+        session.note("interrupted" if history.interrupted else "finished", epochs=len(pages) - 1)
     return folder
 
 
@@ -161,12 +160,13 @@ def load_circuit(path, epoch: int | None = None) -> Circuit:
     """Load a circuit from a file that save_circuit wrote, or from a run folder: that of an epoch, or the last.
 
     Raises FileNotFoundError for a missing file, KeyError for an epoch that was not kept in full and ValueError for a file
-    that is damaged or not of neurosim.
+    that is damaged, not of neurosim, or given with an epoch.
     """
-    if not Path(path).is_dir():
-        return read_circuit(path)
-    history = load_history(path, epoch)
-    return history.circuit
+    if Path(path).is_dir():
+        return load_history(path, epoch).circuit
+    if epoch is not None:
+        raise ValueError(f"{path} is no run folder, of which epoch {epoch} could be loaded; give a folder, or no epoch")
+    return read_circuit(path)
 
 
 def _read(folder: Path, about: Mapping, until: int | None) -> tuple[History, list[Page]]:
@@ -191,32 +191,25 @@ def _read(folder: Path, about: Mapping, until: int | None) -> tuple[History, lis
             raise ValueError(f"{error}; of the epochs of this run, {intact}") from None
     whole = len(pages) == last - first + 1
     history = History([page.epoch for page in pages], {}, interrupted=state != "finished" and whole, branch=branch)
-    _lend(history, folder, pages, _everies(about), whole)
+    _lend(history, folder, pages, about, whole)
     return history, pages
 
 
-def _everies(about: Mapping) -> list[tuple[int, int]]:
-    """Return after which epoch circuits began to be kept in full every so often, and how often, for each session of a run."""
-    sessions = about["sessions"]
-    done = [0, *(session["epochs"] for session in sessions[:-1])]
-    return [(about["first"] + before, session["every"]) for before, session in zip(done, sessions, strict=False) if session.get("every")]
-
-
-def _stays(number: int, history: History, everies: list[tuple[int, int]], whole: bool = True) -> bool:
+def _stays(number: int, history: History, about: Mapping, whole: bool = True) -> bool:
     """Tell whether the circuit of an epoch is to stay in full, so that it is missed if it is gone; `whole`: the history is."""
     ends = {history.epochs[0].number, *(last for *_, last in history.phases[:-1])}
-    every = next((every for since, every in reversed(everies) if since < number), None)
-    return number in ends or whole and number == history.epochs[-1].number or every is not None and number % every == 0
+    every = about["specification"] and about["specification"]["keep"]["every"]
+    return number in ends or bool(every and number % every == 0) or whole and number == history.epochs[-1].number
 
 
-def _lend(history: History, folder: Path, pages: list[Page], everies: list[tuple[int, int]], whole: bool = True) -> None:
+def _lend(history: History, folder: Path, pages: list[Page], about: Mapping, whole: bool = True) -> None:
     """Let a history read circuits and recordings from their files instead of holding them."""
     there = set(numbers(folder, "circuits"))
     noted = {page.epoch.number: page for page in pages}
     history.circuits_kept = {
         number: partial(_circuit, circuit_file(folder, number), page.circuit)
         for number, page in noted.items()
-        if page.circuit and (number in there or _stays(number, history, everies, whole))
+        if page.circuit and (number in there or _stays(number, history, about, whole))
     }
     history.recordings = [
         partial(read_recording, recording_file(folder, number), page.recording) for number, page in noted.items() if page.recording
