@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from figure_data import Kept, developed, example, line, names_in
+from figure_data import Kept, developed, example, line, names_in, seen_texts
 from matplotlib.figure import Figure
 
 import neurosim as ns
@@ -142,6 +142,19 @@ def test_a_matrix_without_synapses_has_its_size_in_the_data():
     assert {header: column.tolist() for header, column in figure.data.items()}["cells (post)"] == [2]
     assert figure.data["row"].tolist() == [-1]
     assert figure.axes[0].images[0].get_array().mask.all()
+
+
+@pytest.mark.parametrize("draw", [figures.weight_histogram, figures.connectivity])
+def test_an_epoch_without_synapses_does_not_change_the_unit(draw):
+    cells = ns.create("exc", "leaky_conductance", 2)
+    wirings = {0: ns.Pairs([], []), 1: ns.AllToAll()}
+    history = developed()
+    history.kept = {
+        epoch: ns.Circuit([cells], [ns.connect(cells, cells, "static", wiring, receptor="g_exc", weight=1 * nS).replace(name="loop")])
+        for epoch, wiring in wirings.items()
+    }
+    texts = {text for text, _ in seen_texts(draw(history, "loop"))}
+    assert any("(nS)" in text for text in texts) and not any("(S)" in text for text in texts)
 
 
 def test_figures_of_synapses_draw_into_given_axes():

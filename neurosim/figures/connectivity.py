@@ -6,7 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from neurosim.figures.layout import dress_bar, grid
 from neurosim.figures.reading import epochs_kept, projection_of
-from neurosim.figures.scales import label, plain, value_scale
+from neurosim.figures.scales import common_scale, label, plain
 from neurosim.figures.style import paper
 from neurosim.figures.tables import joined
 
@@ -34,7 +34,7 @@ def connectivity(history, projection: str | None = None, epochs=None, axes=None)
     if total > MOST:
         chosen = [chosen[place] for place in np.round(np.linspace(0, total - 1, MOST)).astype(int)]
     matrices = [_matrix(history.kept[epoch], name) for epoch in chosen]  # each circuit may lie in a file
-    scale, symbol = max(value_scale(values) for values, *_ in matrices)
+    scale, symbol = common_scale([values for values, *_ in matrices])
     shown = [np.ma.array(plain(values) / scale, mask=~present) for values, present, *_ in matrices]
 
     titles = [f"epoch {epoch}" for epoch in chosen]

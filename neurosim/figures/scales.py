@@ -50,6 +50,11 @@ def value_scale(values) -> tuple[float, str]:
     return factor, prefix + symbol
 
 
+def common_scale(several) -> tuple[float, str]:
+    """Return (size, symbol) of the unit in which several quantities of one dimension are read: that of the largest value."""
+    return value_scale(max(several, key=lambda values: np.max(np.abs(plain(values)), initial=0.0)))
+
+
 def plain(values) -> np.ndarray:
     """Return the SI numbers of a quantity, or the numbers of an array, as floats."""
     return np.array(values.view(np.ndarray) if isinstance(values, Quantity) else values, dtype=float)

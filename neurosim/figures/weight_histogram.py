@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from neurosim.figures.epochs import epoch_axis
 from neurosim.figures.layout import ABOVE, dress_bar, fit_legend, panels
 from neurosim.figures.reading import epochs_kept, projection_of
-from neurosim.figures.scales import label, plain, value_scale
+from neurosim.figures.scales import common_scale, label, plain
 from neurosim.figures.style import paper
 from neurosim.figures.tables import joined
 
@@ -33,7 +33,7 @@ def weight_histogram(history, projection: str | None = None, epochs=None, axes=N
     name = projection_of(history, projection)
     chosen = sorted(set(epochs_kept(history, epochs)))
     values = [history.kept[epoch].projections[name].weight for epoch in chosen]
-    scale, symbol = max(value_scale(one) for one in values)
+    scale, symbol = common_scale(values)
     weights = [plain(one) / scale for one in values]
     edges = _edges(weights)
     counts = np.array([np.histogram(one, edges)[0] for one in weights])
