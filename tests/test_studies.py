@@ -46,8 +46,8 @@ def test_the_main_study_compares_all_kinds_of_lives(grown):
     _, printed = grown
     for kind in (*KINDS, "no normalisation", "identical twins"):
         assert any(line.startswith(kind) for line in printed.splitlines())
-    for key in ("label vote", "synapses", "thousand spikes", "million events", "events to level"):
-        compared = [line.removeprefix(key).strip() for line in printed.splitlines() if line.startswith(f"{key} ")]
+    for key in ("label vote", "synapses", "thousand spikes", "million events", "million events to 0.8"):
+        compared = [line.removeprefix(key).strip() for line in printed.splitlines() if line.startswith(f"{key}  ")]
         others = [kind for kind in KINDS if kind != "fixed"] + ["from 10"]  # the last against random choices
         assert len(compared) == len(others) and all(line.startswith(kind) for line, kind in zip(compared, others, strict=True))
     assert "minus fixed, not powered (1 of 10 pairs)" in printed and "95 % interval" in printed

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tqdm import tqdm
+
 from neurosim.files import understood, write_whole
 from neurosim.lifecycle import summary
 from neurosim.lifecycle.folder import load_history
@@ -18,39 +20,42 @@ REPORT, FIGURES = "report.html", "figures"
 def write_report(folder) -> Path:
     """Write a report of the life in a run folder to report.html in that folder, and its figures to figures/; return its path.
 
-    Each figure is kept as PNG and PDF with its data as CSV. The page needs no other file, no network and no script; the same content of the folder gives the same bytes. A run that is
-    not finished can be reported too, and the page then says so. Raises FileNotFoundError for a folder without a run,
+    Each figure is kept as PNG and PDF with its data as CSV. The page needs no other file, no network and no script; the same
+    content of the folder gives the same bytes. A run that is not finished can be reported too, and the page then says so. Raises FileNotFoundError for a folder without a run,
     ValueError for one that is damaged or not of a life, OSError where the report cannot be written.
     """
     folder = Path(folder)
     about, history = read_run(folder, "life"), load_history(folder)
     # Every figure asks for the last circuit, which would be read from its file each time.
     history.circuits_kept[history.epochs[-1].number] = history.circuit
-    files, album = occupied(folder, besides=(REPORT, FIGURES)), Album(folder / FIGURES)
-    lived = len(history.epochs) - 1
-    tables = {title: rows for title, rows in summary.sections(history)}
+    files = occupied(folder, besides=(REPORT, FIGURES))
     with understood(folder / RUN, "run"):
-        notice = notices(about, lived)
+        notice = notices(about, len(history.epochs) - 1)
         origin = [Section("Provenance", provenance(about, history, files)), Section("What was asked for", specified(about, history))]
-    sections = [
-        Section("Summary", [table("Phases; measures are those of a phase's last epoch", summary.phases(history)), *_notes(history)])
-    ]
-    if lived:
-        sections += [
-            Section(
-                "What happened", [*(_tabled("events by rule", tables) or [paragraph("No event was carried out.")]), *sizes(history, album)]
-            ),
-            Section("Cells", cells(history, album)),
-            Section("Synapses", [*_tabled("connectivity at the end of each phase", tables), *synapses(history, album)]),
-            Section("Survival", [*_tabled("survival", tables, "How long cells and synapses live"), *survival(history, album)]),
-            Section(
-                "Activity", [*_tabled("activity in the last epoch of each phase", tables), *recorded(history, album, files["recordings"])]
-            ),
-            Section("Measures", measures(history, album)),
-        ]
+    phases = table("Phases; measures are those of a phase's last epoch", summary.phases(history))
+    sections = [Section("Summary", [phases, *_notes(history)])]
+    if len(history.epochs) > 1:
+        with tqdm(desc="report", unit=" figures", delay=2, leave=False) as bar:
+            sections += _lived(history, Album(folder / FIGURES, bar.update), files["recordings"])
     title = f"Report of the run {folder.resolve().name}"
     write_whole(folder / REPORT, page(title, notice, _lead(about, history), [*sections, *origin]))
     return folder / REPORT
+
+
+def _lived(history, album: Album, recorded_bytes: int) -> list[Section]:
+    """Return the sections on a life of one epoch or more."""
+    tables = {title: rows for title, rows in summary.sections(history)}
+    happened = _tabled("events by rule", tables) or [paragraph("No event was carried out.")]
+    activity = _tabled("activity in the last epoch of each phase", tables)
+    survived = _tabled("survival", tables, "How long cells and synapses live")
+    return [
+        Section("What happened", [*happened, *sizes(history, album)]),
+        Section("Cells", cells(history, album)),
+        Section("Synapses", [*_tabled("connectivity at the end of each phase", tables), *synapses(history, album)]),
+        Section("Survival", [*survived, *survival(history, album)]),
+        Section("Activity", [*activity, *recorded(history, album, recorded_bytes)]),
+        Section("Measures", measures(history, album)),
+    ]
 
 
 def _lead(about, history) -> str:
