@@ -41,7 +41,7 @@ def conduct(study: Callable, description: str, seeds: int = 1, argv: Sequence[st
 
     ``study(run)`` is given a Run and returns the result (plain numbers, texts, lists and dicts) and the text that is printed.
     They are kept as results.json and result.txt; resuming a finished study prints that text again. `seeds` is how many seeds
-    the study takes unless --seeds says otherwise. Raises FileExistsError for a folder that is not to be resumed,
+    the study takes at full scale unless --seeds says otherwise; at the smaller scales that is one. Raises FileExistsError for a folder that is not to be resumed,
     BlockingIOError for one in use, ValueError for one of another study, version or arguments.
     """
     options = arguments(description, seeds, argv)
@@ -84,13 +84,15 @@ def arguments(description: str, seeds: int, argv: Sequence[str] | None = None) -
     """Read the arguments that all studies take: --seed, --seeds, --scale, --out, --resume."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
-    parser.add_argument("--seeds", type=_count, default=seeds, help=f"how many seeds (default {seeds})")
+    parser.add_argument("--seeds", type=_count, default=None, help=f"how many seeds (default {seeds}; 1 at smaller scales)")
     parser.add_argument(
-        "--scale", choices=SCALES, default="full", help="smoke: seconds, no finding; small: about a minute; full: the study (default)"
+        "--scale", choices=SCALES, default="full", help="smoke: no finding, only whether it runs; small: minutes; full: the study (default)"
     )
     parser.add_argument("--out", type=Path, default=None, help="a new folder for figures and data (default results/<study>, numbered)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out (default: the last in results/), or begin it")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    options.seeds = options.seeds or (seeds if options.scale == "full" else 1)
+    return options
 
 
 def _count(text: str) -> int:
@@ -152,4 +154,4 @@ def compare(results: Mapping[str, Sequence[Mapping]], reference: str, margins: M
 
 def _shown(number: float, sign: str = "") -> str:
     """Return a number with three decimals, or rounded where it is large; a dash for none."""
-    return "-" if np.isnan(number) else f"{number:{sign},.0f}" if abs(number) >= 1000 else f"{number:{sign}.3f}"
+    return "-" if np.isnan(number) else f"{number:{sign},.0f}" if abs(number) >= 100 else f"{number:{sign}.3f}"

@@ -12,7 +12,7 @@ as many centres and below logistic regression on the pixels; pruning by weight c
 
 References: Diehl & Cook (2015), doi:10.3389/fncom.2015.00099 (STDP, adaptive threshold, inhibition, label vote);
 Song, Miller & Abbott (2000), doi:10.1038/78829 (STDP); Alpaydin & Kaynak (1998), doi:10.24432/C50P49 (digits).
-Runtime on 2 cores, after the first compile (about a minute): smoke half a minute, small two minutes, full a quarter of an hour.
+Runtime on 2 cores, after the first compile (about a minute): smoke one minute, small three minutes, full a quarter of an hour.
 """
 
 from dataclasses import dataclass
@@ -188,7 +188,7 @@ def growing_up(run: study.Run) -> tuple[dict, str]:
     for kind in ("from 10", "from 1"):
         ns.write_report(run.folder / "lives" / f"{kind}, seed {first}")
     parts = [
-        study.tabulate(f"mean of {len(run.seeds)} seeds", results, list(by_kind["fixed"][0])),
+        study.tabulate(f"means, seeds: {len(run.seeds)}", results, list(by_kind["fixed"][0])),
         study.compare(by_kind, "fixed", MARGINS),
     ]
     parts += [study.compare({kind: by_kind[kind] for kind in ("from 10", "random choices")}, "random choices", MARGINS)]

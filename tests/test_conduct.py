@@ -38,6 +38,9 @@ def test_a_study_returns_keeps_and_prints_its_result(capsys, tmp_path):
 
 
 def test_seeds_scale_and_folder_are_asked_for(tmp_path):
+    """Smaller scales take one seed unless more are asked for."""
+    assert [len(conduct("--scale", scale, "--out", scale)["seeds"]) for scale in ("smoke", "full")] == [1, 2]
+    RUNS.clear()
     assert conduct("--seeds", "4", "--out", "mine", "--scale", "smoke") == {"seeds": [0, 1, 2, 3]}
     assert RUNS[0].scale == "smoke" and RUNS[0].folder.resolve() == tmp_path / "mine"
     with pytest.raises(SystemExit):
@@ -85,7 +88,7 @@ def test_a_study_that_failed_says_so_and_is_resumed(tmp_path):
         with pytest.raises(ZeroDivisionError):
             conduct("--out", "mine", "--scale", "small", "--resume")
         assert json.loads((tmp_path / "mine" / "run.json").read_text())["state"] == "failed: ZeroDivisionError: a slip of the user's own"
-    assert conduct("--out", "mine", "--scale", "small", "--resume") == {"seeds": [0, 1]}
+    assert conduct("--out", "mine", "--scale", "small", "--resume") == {"seeds": [0]}
     about = json.loads((tmp_path / "mine" / "run.json").read_text())
     assert about["state"] == "finished" and len(about["sessions"]) == 3
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("small_study.py")
-OPTIONS = ["--out", "run", "--scale", "small"]
+OPTIONS = ["--out", "run", "--scale", "small", "--seeds", "3"]
 KILLS = 20
 
 
