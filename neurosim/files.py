@@ -54,6 +54,12 @@ def _remove(part: Path) -> None:
         pass  # the folder itself cannot be reached, which the caller reports
 
 
+def sweep(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left in a folder and in those inside it."""
+    for part in folder.rglob(f".*{PART}"):
+        part.unlink(missing_ok=True)
+
+
 def _sync(folder: Path) -> None:
     """Make a new name in a folder last; where folders cannot be opened (Windows) the system sees to it."""
     if os.name == "posix":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurosim.files import digest, read_bytes, write_json, write_whole
+from neurosim.files import digest, read_bytes, sweep, write_json, write_whole
 from neurosim.lifecycle.summary import aligned
 from neurosim.lock import locked
 from neurosim.measures import POWERED, paired_comparison
@@ -51,6 +51,7 @@ def conduct(study: Callable, description: str, seeds: int = 1, argv: Sequence[st
     asked = {"study": script.stem, "scale": options.scale, "seed": options.seed, "seeds": options.seeds}
     asked["script"] = digest(script.read_bytes())
     with locked(folder):
+        sweep(folder)
         if begun(folder, None):
             about = read_run(folder, "study")
             check_same(folder, about, asked, "give --out another folder")

@@ -138,3 +138,16 @@ def test_comparisons_show_difference_interval_and_effect():
     assert "not shown (margin 0.001)" in study.compare(RESULTS, "old", {"a": 0.001})
     one = study.compare({name: found[:1] for name, found in RESULTS.items()}, "old", {"a": 0.1})
     assert one.splitlines()[1].split() == ["a", "new", "-0.010", "-", "to", "-", "-", "not", "shown", "(margin", "0.1)"]
+
+
+def test_what_a_killed_process_was_writing_is_swept_away(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        conduct("--out", "mine", "--scale", "small", "--resume")
+    (tmp_path / "mine" / "lives").mkdir()
+    left = [tmp_path / "mine" / ".run.json.123.part", tmp_path / "mine" / "lives" / ".life 0.json.124.part"]
+    mine = tmp_path / "mine" / "lives" / "my.part"  # the control: no name that this library gives
+    for path in (*left, mine):
+        path.write_text("{")
+    with pytest.raises(ZeroDivisionError):
+        conduct("--out", "mine", "--scale", "small", "--resume")
+    assert not any(path.exists() for path in left) and mine.exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.circuit import Circuit
-from neurosim.files import PART, understood
+from neurosim.files import sweep, understood
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.pages import PLACES, Page, circuit_file, numbers, place, read_page, recording_file, write_page
 from neurosim.lock import locked
@@ -85,8 +85,7 @@ def open_book(wish: RunFolder, stack: ExitStack, start: Circuit, phase: str, spe
     begun(folder, go_on)
     branch = None if wish.parent is None else _branch(folder, wish.parent, start)
     stack.enter_context(locked(folder))
-    for part in folder.rglob(f".*{PART}"):
-        part.unlink()
+    sweep(folder)
     if begun(folder, go_on):
         about = read_run(folder, "life")
         check_same(folder, about, specification, f"begin another life with ns.RunFolder(..., parent={str(folder)!r})")
