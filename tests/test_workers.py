@@ -127,8 +127,9 @@ def alive(pid):
 def test_workers_end_with_their_parent_however_it_ends(signal_sent, tmp_path):
     (tmp_path / "script.py").write_text(SLEEPER.format(tests=str(Path(__file__).parent)))
     process = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: (tmp_path / "short.json").exists() and (tmp_path / "longer.pid").exists())
-    pids = [int((tmp_path / f"{name}.pid").read_text()) for name in ("long", "longer")]
+    written = [tmp_path / f"{name}.pid" for name in ("long", "longer")]
+    wait_for(lambda: (tmp_path / "short.json").exists() and all(path.exists() and path.read_text() for path in written))
+    pids = [int(path.read_text()) for path in written]
     assert all(map(alive, pids))  # the control
     process.send_signal(signal_sent)
     _, shown = process.communicate(timeout=30)
