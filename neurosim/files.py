@@ -34,10 +34,10 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(part, path)
         _sync(path.parent)
     except OSError as error:
-        _remove(part)
+        discard(part)
         raise unwritable(path, error) from None
     except BaseException:
-        _remove(part)
+        discard(part)
         raise
 
 
@@ -47,7 +47,8 @@ def unwritable(what, error: OSError) -> OSError:
     return type(error)(error.errno, f"{what} cannot be written ({error.strerror or error}); {remedy}")
 
 
-def _remove(part: Path) -> None:
+def discard(part: Path) -> None:
+    """Remove an unfinished file, if it can be."""
     try:
         part.unlink(missing_ok=True)
     except OSError:

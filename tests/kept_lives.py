@@ -99,6 +99,14 @@ def live(keep=None, start=None, phases=(GROWTH, DECLINE), **others):
     )
 
 
+def stop_after(epoch):
+    def told(done, total):
+        if done == epoch:
+            raise Break
+
+    return told
+
+
 def resume(folder, every=None, **others):
     return live(ns.RunFolder(folder, resume=True, every=every), **others)
 

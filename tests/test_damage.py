@@ -12,16 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kept_lives import GROWTH, Break, content, files, live, no_sync, resume  # noqa: F401
+from kept_lives import GROWTH, Break, content, files, live, no_sync, resume, stop_after  # noqa: F401
 from life_data import circuit
 
 import neurosim as ns
 from neurosim.lifecycle import folder as folders
-
-
-def stop(done, total):
-    if done == 3:
-        raise Break
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +25,7 @@ def broken_off(tmp_path_factory):
     made = [tmp_path_factory.mktemp("damage") / name for name in ("mine", "other")]
     for folder, start in zip(made, (circuit(), circuit(seed=2)), strict=True):
         with pytest.raises(Break):
-            live(ns.RunFolder(folder, every=1), start, progress=stop)
+            live(ns.RunFolder(folder, every=1), start, progress=stop_after(3))
     return made
 
 

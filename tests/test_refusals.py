@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from kept_lives import BACKEND, GROWTH, Break, content, files, forked, live, no_sync, resume  # noqa: F401
+from kept_lives import BACKEND, GROWTH, Break, content, files, forked, live, no_sync, resume, stop_after  # noqa: F401
 
 import neurosim as ns
 from neurosim import lock, runfile
@@ -20,16 +20,11 @@ from neurosim.files import digest, json_bytes
 from neurosim.lock import locked
 
 
-def stop(done, total):
-    if done == 2:
-        raise Break
-
-
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     folder = tmp_path_factory.mktemp("refusals") / "life"
     with pytest.raises(Break):
-        live(folder, progress=stop)
+        live(folder, progress=stop_after(2))
     return folder
 
 

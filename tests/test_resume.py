@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 from comparing import differences
-from kept_lives import (  # noqa: F401
+from kept_lives import (
     BACKEND,
     DECLINE,
     GROWTH,
@@ -22,8 +22,8 @@ from kept_lives import (  # noqa: F401
     files,
     forked,
     live,
-    no_sync,
     resume,
+    stop_after,  # noqa: F401
     tables,
 )
 from life_data import circuit
@@ -46,14 +46,6 @@ def test_control_another_seed_ends_otherwise(unbroken, tmp_path):
     other = live(tmp_path / "other", circuit(seed=2))
     assert not set(tables(folder).items()) & set(tables(tmp_path / "other").items())
     assert bits(other.circuit) != bits(history.circuit) and content(other)["recordings"] != content(history)["recordings"]
-
-
-def stop_after(epoch):
-    def told(done, total):
-        if done == epoch:
-            raise Break
-
-    return told
 
 
 @pytest.mark.parametrize("epoch", range(1, EPOCHS + 1))

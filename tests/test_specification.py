@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kept_lives import BACKEND, DECLINE, GROWTH, REWIRING, START, Break, Slip, files, live, measure, no_sync  # noqa: F401
+from kept_lives import BACKEND, DECLINE, GROWTH, REWIRING, START, Break, Slip, files, live, measure, no_sync, stop_after  # noqa: F401
 from life_data import NUMPY, circuit
 
 import neurosim as ns
@@ -23,16 +23,11 @@ NOISE = ns.PoissonInput("exc", "g_exc", rate=900 * Hz, weight=5 * nS)
 DIVISION, APOPTOSIS = GROWTH.rules[0], DECLINE.rules[0]
 
 
-def stop(done, total):
-    if done == 1:
-        raise Break
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("specification") / "life"
     with pytest.raises(Break):
-        live(folder, progress=stop, inputs=[NOISE], backend=NUMPY)
+        live(folder, progress=stop_after(1), inputs=[NOISE], backend=NUMPY)
     return folder
 
 
@@ -161,7 +156,7 @@ def test_a_users_source_that_changed(old, new, detail, tmp_path, monkeypatch):
     """Of a rule, of the class that it inherits from, of a measure."""
     own = module(tmp_path / "users_own.py", OWN)
     with pytest.raises(Break):
-        live(tmp_path / "life", phases=[ns.Phase("own", 2, [own.Mine()])], measure=own.measure, progress=stop)
+        live(tmp_path / "life", phases=[ns.Phase("own", 2, [own.Mine()])], measure=own.measure, progress=stop_after(1))
     own = module(tmp_path / "users_own.py", OWN.replace(old, new))
     with pytest.raises(ValueError, match=re.escape(detail) + " is '?[0-9a-f]{16}'? now and was"):
         live(ns.RunFolder(tmp_path / "life", resume=True), phases=[ns.Phase("own", 2, [own.Mine()])], measure=own.measure)

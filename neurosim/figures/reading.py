@@ -68,9 +68,7 @@ def population_of(history, name: str | None) -> str:
     """Return `name`, or the only population that changed, else the only one of cells; ValueError where that is none or several."""
     populations = history.circuit.populations
     if name is not None:
-        if name not in populations:
-            raise ValueError(f"population {name!r} is not in this history.{near(name, populations)}")
-        return name
+        return _known("population", name, populations)
     table = history.lineage
     changed = table["population"][(table["birth"] > history.census["epoch"].min()) | (table["death"] >= 0)]
     cells = [one for one, part in populations.items() if not part.model.source]
@@ -86,15 +84,19 @@ def projection_of(history, name: str | None) -> str:
     """Return `name`, or the only plastic projection, else the only projection; ValueError where that is none or several."""
     projections = history.circuit.projections
     if name is not None:
-        if name not in projections:
-            raise ValueError(f"projection {name!r} is not in this history.{near(name, projections)}")
-        return name
+        return _known("projection", name, projections)
     for options in ([one for one, part in projections.items() if part.synapse.plastic], list(projections)):
         if len(options) == 1:
             return options[0]
     if not projections:
         raise ValueError("this history has no projection to draw; develop a circuit with projections")
     raise ValueError(f"this history has projections {_listed(projections)}; choose one with projection={next(iter(projections))!r}")
+
+
+def _known(what: str, name: str, names) -> str:
+    if name not in names:
+        raise ValueError(f"{what} {name!r} is not in this history.{near(name, names)}")
+    return name
 
 
 def epochs_kept(history, epochs) -> list[int]:

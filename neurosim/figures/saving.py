@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neurosim.figures.style import paper
-from neurosim.files import PART, csv_bytes
+from neurosim.files import PART, csv_bytes, discard
 from neurosim.units import DIMENSIONLESS, get_dimensions, unit_name
 
 
@@ -64,7 +64,8 @@ def _write(folder: Path, contents: dict[str, bytes]) -> tuple[Path, ...]:
         for part, content in zip(waiting, contents.values(), strict=True):
             part.write_bytes(content)
     except OSError as error:
-        _remove(waiting)
+        for part in waiting:
+            discard(part)
         kind = PermissionError if isinstance(error, PermissionError) else OSError
         raise kind(
             f"figures cannot be written to folder {str(folder)!r} ({error.strerror}); give a folder that you may write to"
@@ -73,13 +74,6 @@ def _write(folder: Path, contents: dict[str, bytes]) -> tuple[Path, ...]:
         for part, path in waiting.items():
             os.replace(part, path)
     finally:
-        _remove(waiting)
+        for part in waiting:
+            discard(part)
     return tuple(waiting.values())
-
-
-def _remove(parts):
-    for part in parts:
-        try:
-            part.unlink(missing_ok=True)
-        except OSError:
-            continue  # the folder itself cannot be reached, which the caller reports

@@ -63,6 +63,7 @@ class PaperFigure(Figure):
 
     @property
     def data(self) -> Mapping | None:
+        """The columns of what was drawn."""
         if callable(self._data):
             self._data = self._data()
         return self._data

@@ -11,7 +11,7 @@ from typing import Any
 from neurosim.circuit import Circuit
 from neurosim.files import sweep, understood
 from neurosim.lifecycle.history import History
-from neurosim.lifecycle.pages import PLACES, Page, circuit_file, numbers, place, read_page, recording_file, write_page
+from neurosim.lifecycle.pages import PLACES, Page, numbers, place, read_page, write_page
 from neurosim.lock import locked
 from neurosim.recording import Recording
 from neurosim.runfile import RUN, Session, begun, check_same, new_run, read_run
@@ -61,7 +61,7 @@ class Book:
     def _let_go(self) -> None:
         for number in numbers(self._folder, "circuits"):
             if not _stays(number, self.history, self._about):
-                circuit_file(self._folder, number).unlink()
+                place(self._folder, "circuits", number).unlink()
 
     def note(self, state: str) -> None:
         """Note in run.json how things stand."""
@@ -122,8 +122,8 @@ def save_history(history: History, folder) -> Path:
     with locked(folder):
         about, page = _begin(folder, history, None)
         pages = [page]
-        for place, epoch in enumerate(history.epochs[1:]):
-            recording = history.recordings[place] if history.recordings else None
+        for order, epoch in enumerate(history.epochs[1:]):
+            recording = history.recordings[order] if history.recordings else None
             kept = history.kept.get(epoch.number)
             recording = recording() if callable(recording) else recording
             pages.append(write_page(folder, epoch, kept, recording, about["run"], pages[-1].sha256))
@@ -206,12 +206,12 @@ def _lend(history: History, folder: Path, pages: list[Page], about: Mapping, who
     there = set(numbers(folder, "circuits"))
     noted = {page.epoch.number: page for page in pages}
     history.circuits_kept = {
-        number: partial(_circuit, circuit_file(folder, number), page.circuit)
+        number: partial(_circuit, place(folder, "circuits", number), page.circuit)
         for number, page in noted.items()
         if page.circuit and (number in there or _stays(number, history, about, whole))
     }
     history.recordings = [
-        partial(read_recording, recording_file(folder, number), page.recording) for number, page in noted.items() if page.recording
+        partial(read_recording, place(folder, "recordings", number), page.recording) for number, page in noted.items() if page.recording
     ]
 
 

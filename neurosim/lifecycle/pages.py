@@ -12,27 +12,12 @@ from neurosim.storage import circuit_archive, recording_archive
 
 TABLES = ("census", "connectivity", "activity", "events")
 BY_NAME = ("cells", "born", "gone")
-PLACES = ("epochs", "circuits", "recordings")
+PLACES = ("circuits", "epochs", "recordings")  # sub-folders of a run folder
 
 
 def place(folder: Path, what: str, number: int) -> Path:
     """Return where one of PLACES has the file of an epoch."""
     return folder / what / f"{number:06}.npz"
-
-
-def epoch_file(folder: Path, number: int) -> Path:
-    """Return where the record of an epoch lies."""
-    return place(folder, "epochs", number)
-
-
-def circuit_file(folder: Path, number: int) -> Path:
-    """Return where the circuit after an epoch lies, if it is kept."""
-    return place(folder, "circuits", number)
-
-
-def recording_file(folder: Path, number: int) -> Path:
-    """Return where the recording of an epoch lies, if there is one."""
-    return place(folder, "recordings", number)
 
 
 @dataclass(frozen=True)
@@ -51,8 +36,8 @@ def write_page(
     """Write an epoch: its circuit and recording first, then the record, with which it counts as done."""
     hashes = {}
     for what, path, value, archive in (
-        ("circuit", circuit_file(folder, epoch.number), circuit, circuit_archive),
-        ("recording", recording_file(folder, epoch.number), recording, recording_archive),
+        ("circuit", place(folder, "circuits", epoch.number), circuit, circuit_archive),
+        ("recording", place(folder, "recordings", epoch.number), recording, recording_archive),
     ):
         hashes[what] = None
         if value is not None:
@@ -68,7 +53,7 @@ def write_page(
     arrays |= {f"orders/{kind}/{name}": rows for (kind, name), rows in epoch.orders.items()}
     arrays |= {f"{what}/{name}": rows for what in BY_NAME for name, rows in getattr(epoch, what).items()}
     content = archive_bytes(about, arrays)
-    write_whole(epoch_file(folder, epoch.number), content)
+    write_whole(place(folder, "epochs", epoch.number), content)
     return Page(epoch, digest(content), **hashes)
 
 
@@ -77,7 +62,7 @@ def read_page(folder: Path, number: int, run: str | None, previous: str | None) 
 
     Raises as read_archive does.
     """
-    path = epoch_file(folder, number)
+    path = place(folder, "epochs", number)
     about, arrays = read_archive(path, "epoch")
     with understood(path, "epoch"):
         if (about["run"], about["previous"], about["epoch"]) != (run, previous, number):

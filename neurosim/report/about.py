@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from neurosim.files import PART
+from neurosim.lifecycle.pages import PLACES
 from neurosim.lock import NAME
 from neurosim.report.page import Markup, counted, details, heading, listing, paragraph, table, terms, verbatim
 from neurosim.report.words import words
 from neurosim.runfile import RUN
-
-PARTS = ("circuits", "epochs", "recordings")  # sub-folders of a run folder
 
 
 def notices(about: Mapping, lived: int) -> list[str]:
@@ -31,11 +30,11 @@ def notices(about: Mapping, lived: int) -> list[str]:
 
 def occupied(folder: Path, besides: Sequence[str]) -> dict[str, int]:
     """Return the bytes of the files of a run folder, by sub-folder; a lock and what is named in `besides` do not count."""
-    found = dict.fromkeys((*PARTS, "other files"), 0)
+    found = dict.fromkeys((*PLACES, "other files"), 0)
     for path in sorted(folder.rglob("*")):
         place = path.relative_to(folder).parts
         if path.is_file() and place[0] not in (NAME, *besides) and not path.name.endswith(PART):
-            found[place[0] if len(place) > 1 and place[0] in PARTS else "other files"] += path.stat().st_size
+            found[place[0] if len(place) > 1 and place[0] in PLACES else "other files"] += path.stat().st_size
     return found
 
 
