@@ -1,7 +1,8 @@
 """Circuits: populations and projections at one moment, as an immutable value."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,8 +34,7 @@ class Circuit:
     def __post_init__(self):
         object.__setattr__(self, "populations", _by_name(self.populations, Population))
         object.__setattr__(self, "projections", _by_name(self.projections, Projection))
-        if isinstance(self.seed, bool) or not isinstance(self.seed, (int, np.integer)):
-            raise TypeError(f"the seed of a circuit is a whole number, not {self.seed!r}")
+        _check_seed(self.seed)
         both = set(self.populations) & set(self.projections)
         if both:
             raise ValueError(f"{sorted(both)[0]!r} names both a population and a projection; rename one of them")
@@ -91,7 +91,8 @@ class Circuit:
 
     def reseed(self, seed: int) -> "Circuit":
         """Return the circuit with another future: the same state, other noise from now on."""
-        return replace(self, seed=seed)
+        _check_seed(seed)
+        return self.updated({}, seed=seed)
 
     def set(self, name: str, **state) -> "Circuit":
         """Return the circuit with other state of one population or projection: ``circuit.set("exc", v=-60*mV)``."""
@@ -109,10 +110,21 @@ class Circuit:
         return quantity(matrix, projection.receptor.dimensions)
 
     def updated(self, parts: Mapping[str, Population | Projection], **fields) -> "Circuit":
-        """Return the circuit with the given populations and projections in the place of those of the same name."""
-        populations = [parts.get(name, old) for name, old in self.populations.items()]
-        projections = [parts.get(name, old) for name, old in self.projections.items()]
-        return replace(self, populations=populations, projections=projections, **fields)
+        """Return the circuit with the given populations and projections in the place of those of the same name.
+
+        What a new circuit has to fulfil is not checked again: the parts are those of this circuit, carried on.
+        """
+        if parts:
+            fields["populations"] = {name: parts.get(name, old) for name, old in self.populations.items()}
+            fields["projections"] = {name: parts.get(name, old) for name, old in self.projections.items()}
+        made = copy(self)
+        vars(made).update(fields)
+        return made
+
+
+def _check_seed(seed) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"the seed of a circuit is a whole number, not {seed!r}")
 
 
 def _by_name(parts, kind) -> dict:

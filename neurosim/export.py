@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from brian2 import Network
 
-from neurosim.backends.brian2 import BoundaryNetwork, Brian2
+from neurosim.backends.brian2 import Brian2
+from neurosim.backends.runtime import BoundaryNetwork
 from neurosim.circuit import Circuit
 from neurosim.simulate import checked
 from neurosim.units import Quantity, second
@@ -24,5 +25,6 @@ def to_brian2(
     have the prefix ``synaptic_``. Run it with ``network.run(duration, namespace={})``; `duration` says how far given
     spikes are handed over. The time step is the backend's, the target that of Brian2's preferences. Raises as `simulate`.
     """
-    circuit, _, bound, _, shared = checked(circuit, duration, inputs, (), modulate, backend or Brian2())
+    circuit, steps, _, shared = checked(circuit, duration, inputs, (), modulate, backend or Brian2())
+    bound = [one.bind(circuit, circuit.dt_si, circuit.step, circuit.step + steps) for one in inputs]
     return BoundaryNetwork(circuit, bound, shared)

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -169,6 +170,10 @@ class Model:
 
     def initial_values(self) -> dict[str, float]:
         """Return the SI value of each state variable at birth."""
+        return dict(self._initial_values)
+
+    @cached_property
+    def _initial_values(self) -> dict[str, float]:
         names = self.names({})
         for name, text in self.initial.items():
             names.known[name] = evaluate(text, names)

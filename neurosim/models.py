@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -136,7 +137,7 @@ class SynapseModel(Model):
         """Whether the weight can change."""
         return self.normalise is not None or any(line.target == "weight" for line in statements(f"{self.on_pre}\n{self.on_post}"))
 
-    @property
+    @cached_property
     def linear(self) -> bool:
         """Whether what is delivered is proportional to the weight."""
         return delivers_linearly(self)

@@ -123,6 +123,12 @@ class Projection:
             return f"synapse model {self.synapse.name!r} does not deliver in proportion to the weight"
         return None
 
+    def check_grid(self, dt: float) -> None:
+        """Raise ValueError where a delay is no whole multiple of a time step (in seconds); looked at once for a table."""
+        if self.synapses.grid != dt:
+            check_delays(self.synapses["delay"], dt, f"projection {self.name!r}")
+            self.synapses.grid = dt
+
     def _check_repeatable(self) -> None:
         for part, value in (("weight", self.recipe.weight), ("delay", self.recipe.delay)):
             if value is None:
@@ -197,6 +203,16 @@ def new_synapses(source, receptor, synapse, recipe, pre, post, rng, what, now: f
     if synapse.remembers:
         columns["lastupdate"] = np.full(size, now)
     return columns
+
+
+def check_delays(delay: np.ndarray, dt: float, what: str) -> None:
+    """Raise ValueError for delays (in seconds) that are not whole multiples of the time step."""
+    off = np.abs(delay - np.round(delay / dt) * dt) > 1e-6 * dt
+    if off.any():
+        raise ValueError(
+            f"a delay of {what} is {delay[off][0] * 1e3:g} ms, not 0 or a whole multiple of dt = {dt * 1e3:g} ms; "
+            "round the delays or lower dt"
+        )
 
 
 def check_values(source, receptor, synapse, weight, delay, what) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from neurosim.circuit import Circuit
 from neurosim.events import Events
+from neurosim.projection import Projection
+from neurosim.table import over_ids
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
     """Drop events that conflict with earlier ones and count them by cause.
 
     The order is deaths, divisions of survivors, unlinks, links; of several events for one cell or synapse the first
-    counts. Raises KeyError for ids that are not alive in the circuit.
+    counts. Raises KeyError for ids of cells that are not alive in the circuit.
     """
     dropped: Counter = Counter()
     deaths, dead, divisions, daughters = {}, {}, {}, {}
@@ -45,12 +47,10 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
         daughters[name] = len(population.parents) + np.arange(len(divisions[name]))
     unlinked, links = {}, {}
     for name, projection in circuit.projections.items():
-        lost = [
-            np.isin(projection.synapses[column], dead[end]) for column, end in (("pre", projection.source), ("post", projection.target))
-        ]
         table = events.of("unlink", name)
-        doomed = (lost[0] | lost[1])[projection.rows(table["synapse"])]
-        table = _without(table, doomed, f"{name}: unlinked and its cell dies", dropped)
+        if len(dead[projection.source]) or len(dead[projection.target]):
+            doomed = bereft(circuit, projection, dead, projection.rows(table["synapse"]))
+            table = _without(table, doomed, f"{name}: unlinked and its cell dies", dropped)
         unlinked[name] = _first(table, "synapse", f"{name}: unlinked twice", dropped)
         table = events.of("link", name)
         for column, end in (("pre", projection.source), ("post", projection.target)):
@@ -58,6 +58,15 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
             table = _without(table, np.isin(table[column], dead[end]), f"{name}: linked to a cell that dies", dropped)
         links[name] = table
     return Settled(deaths, dead, divisions, daughters, unlinked, links), dropped
+
+
+def bereft(circuit: Circuit, projection: Projection, dead: Mapping[str, np.ndarray], rows=slice(None)) -> np.ndarray:
+    """Tell which synapses (of some rows) lose a cell at either end; `dead` are the ids of the dead by population."""
+    lost = np.zeros(len(projection), dtype=bool)[rows]
+    for column, name in (("pre", projection.source), ("post", projection.target)):
+        if len(dead[name]):
+            lost |= over_ids(len(circuit.populations[name].parents), dead[name], True, False)[projection.synapses[column][rows]]
+    return lost
 
 
 def _first(table: np.ndarray, column: str, cause: str, dropped: Counter) -> np.ndarray:
@@ -68,6 +77,7 @@ def _first(table: np.ndarray, column: str, cause: str, dropped: Counter) -> np.n
 
 
 def _without(table: np.ndarray, out: np.ndarray, cause: str, dropped: Counter) -> np.ndarray:
-    if out.any():
-        dropped[cause] += int(out.sum())
+    if not out.any():
+        return table
+    dropped[cause] += int(out.sum())
     return table[~out]

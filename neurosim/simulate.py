@@ -36,7 +36,8 @@ def simulate(
     where a state is not finite afterwards and Interrupted at Ctrl-C; the last two carry the `circuit` and `recording` reached.
     """
     backend = backend or Brian2()
-    circuit, steps, bound, samples, shared = checked(circuit, duration, inputs, record, modulate, backend)
+    circuit, steps, samples, shared = checked(circuit, duration, inputs, record, modulate, backend)
+    bound = [one.bind(circuit, circuit.dt_si, circuit.step, circuit.step + steps) for one in inputs]
     with _bar(steps, circuit, progress) as bar, noted_interrupts() as pressed:
 
         def advance(step: int) -> bool:
@@ -53,7 +54,10 @@ def simulate(
 
 
 def checked(circuit, duration, inputs, record, modulate, backend):
-    """Check the arguments of a simulation against the circuit and work them out; see `simulate` for what is raised."""
+    """Check the arguments of a simulation against the circuit; return it with its time step, time steps, traces and shared factors.
+
+    See `simulate` for what is raised.
+    """
     if not isinstance(circuit, Circuit):
         raise TypeError(f"simulate needs a circuit, not {circuit!r}; make one with ns.Circuit([...], [...])")
     if not hasattr(backend, "dt") or not hasattr(backend, "run"):
@@ -63,13 +67,15 @@ def checked(circuit, duration, inputs, record, modulate, backend):
     circuit = _with_dt(circuit, dt)
     steps = whole_steps(duration, dt, "the duration of the simulation")
     for projection in circuit.projections.values():
-        check_delays(projection.synapses["delay"], dt, f"projection {projection.name!r}")
-    bound = [one.bind(circuit, dt, circuit.step, circuit.step + steps) for one in _inputs(inputs)]
-    labels = [one.name for one in bound]
+        projection.check_grid(dt)
+    inputs = _inputs(inputs)
+    for one in inputs:
+        one.check(circuit, dt, circuit.step, circuit.step + steps)
+    labels = [one.label for one in inputs]
     for label in labels:
         if labels.count(label) > 1:
             raise ValueError(f"two inputs are called {label!r} and would get the same noise; give each its own name=...")
-    return circuit, steps, bound, _samples(circuit, record, dt), shared_factors(circuit, modulate or {})
+    return circuit, steps, _samples(circuit, record, dt), shared_factors(circuit, modulate or {})
 
 
 def _inputs(inputs) -> list:
@@ -84,7 +90,9 @@ def _inputs(inputs) -> list:
 def _with_dt(circuit: Circuit, dt: float) -> Circuit:
     if not dt > 0:
         raise ValueError(f"dt of the backend is {dt * 1e3:g} ms; give a time step above 0")
-    if circuit.dt_si in (None, dt):
+    if circuit.dt_si == dt:
+        return circuit
+    if circuit.dt_si is None:
         return replace(circuit, dt_si=dt)
     in_flight = {name: len(p.flight) for name, p in circuit.projections.items() if len(p.flight)}
     if in_flight:
@@ -96,16 +104,6 @@ def _with_dt(circuit: Circuit, dt: float) -> Circuit:
             f"this circuit stands at {circuit.time}, which is no whole multiple of dt = {dt * 1e3:g} ms; keep dt = {circuit.dt_si * 1e3:g} ms"
         )
     return replace(circuit, dt_si=dt, step=step)
-
-
-def check_delays(delay: np.ndarray, dt: float, what: str) -> None:
-    """Raise ValueError for delays (in seconds) that are not whole multiples of the time step."""
-    off = np.abs(delay - np.round(delay / dt) * dt) > 1e-6 * dt
-    if off.any():
-        raise ValueError(
-            f"a delay of {what} is {delay[off][0] * 1e3:g} ms, not 0 or a whole multiple of dt = {dt * 1e3:g} ms; "
-            "round the delays or lower dt"
-        )
 
 
 def _samples(circuit: Circuit, record, dt: float) -> list:
@@ -161,11 +159,10 @@ def shared_factors(circuit: Circuit, modulate: Mapping[str, float]) -> dict[str,
 def _check_finite(circuit: Circuit, recording: Recording) -> None:
     for name, part in {**circuit.populations, **circuit.projections}.items():
         table = part.cells if name in circuit.populations else part.synapses
-        for column, values in table.items():
-            if column == "position" or values.dtype.kind != "f":
-                continue
-            bad = ~np.isfinite(values)
-            if bad.any():
+        for column in table:
+            if column != "position" and not table.finite(column):
+                values = table[column]
+                bad = ~np.isfinite(values)
                 raise NonFiniteStateError(
                     f"{column} of {name!r} is {values[bad][0]} for {bad.sum()} of {len(values)} (first id {table['id'][bad][0]}) at {circuit.time}; "
                     "lower dt or the input; .circuit and .recording hold what was done", circuit, recording

@@ -1,9 +1,9 @@
 """Inputs: what drives cells from outside, in the circuit's own time and keyed by permanent ids.
 
-An input is a value; ``input.bind(circuit, dt, start, stop)`` checks it against a circuit and gives plain SI arrays, one
-value for each living cell, from which every backend works (start and stop are time steps). A daughter inherits her
-mother's input values; noise is keyed by (seed, name of the input, cell id, time step), so that no cell's noise depends
-on which other cells there are. Binding raises ValueError for an unknown population, receptor or cell, a value of a wrong
+An input is a value; ``input.check(circuit, dt, start, stop)`` checks it against a circuit (start and stop are time steps) and
+``input.bind(...)`` gives plain SI arrays besides, one value for each living cell, from which every backend works. A daughter
+inherits her mother's input values; noise is keyed by (seed, name of the input, cell id, time step), so that no cell's noise
+depends on which other cells there are. Both raise ValueError for an unknown population, receptor or cell, a value of a wrong
 shape or out of range, and TypeError for a wrong dimension.
 """
 
@@ -15,7 +15,10 @@ import numpy as np
 from neurosim.errors import near
 from neurosim.models import psp
 from neurosim.randomness import LARGEST_POISSON_MEAN, stream_key, uniform
+from neurosim.table import distinct
 from neurosim.units import Hz, Quantity, quantity, second, to_si
+
+BLOCK = 1_000_000  # spikes, cells and stimuli of a block that is worked out at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,10 @@ class Bound:
 class _Input:
     cells: Any = None
     name: str | None = None
+
+    def check(self, circuit, dt, start, stop) -> None:
+        """Check the input against a circuit for the time steps start to stop, making no spikes; raises as the module says."""
+        self.bind(circuit, dt, start, stop)
 
     @property
     def label(self) -> str:
@@ -87,8 +94,11 @@ class _Input:
         if len(twice):
             raise ValueError(f"input {self.label!r} names cell {twice[0]} of population {population.name!r} twice; name each cell once")
         ancestor = population.ids.copy()
-        while ((place[ancestor] < 0) & (population.parents[ancestor] >= 0)).any():
-            ancestor = np.where((place[ancestor] < 0) & (population.parents[ancestor] >= 0), population.parents[ancestor], ancestor)
+        searching = np.arange(len(ancestor))
+        while len(searching):
+            older = population.parents[ancestor[searching]]
+            searching, older = (found[(place[ancestor[searching]] < 0) & (older >= 0)] for found in (searching, older))
+            ancestor[searching] = older
         rows = np.flatnonzero(place[ancestor] >= 0)
         return rows, place[ancestor[rows]], ancestor[rows], len(known)
 
@@ -207,8 +217,23 @@ class SpikeTimes(_Input):
     spikes: Any
     times: Quantity
 
+    def check(self, circuit, dt, start, stop) -> None:
+        """Check the input against a circuit for the time steps start to stop, making no spikes; raises as the module says."""
+        self._reached(circuit, dt)
+
     def bind(self, circuit, dt, start, stop) -> Bound:
         """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
+        ids, steps, own, rows, entries = self._reached(circuit, dt)
+        here = (steps >= start) & (steps < stop)
+        order = np.argsort(ids[here], kind="stable")
+        sorted_ids, sorted_steps = ids[here][order], steps[here][order]
+        first = np.searchsorted(sorted_ids, own[entries], side="left")
+        count = np.searchsorted(sorted_ids, own[entries], side="right") - first
+        entry, within = _repeated(count)
+        return Bound("spikes", self.label, self.population, None, rows[entry], {}, steps=sorted_steps[first[entry] + within])
+
+    def _reached(self, circuit, dt):
+        """The ids and time steps of the spikes, the cells they name, the rows that these reach and which of them each inherits from."""
         population = _sources(self, circuit)
         times = np.atleast_1d(to_si(self.times, second, f"times of input {self.label!r}"))
         ids = np.atleast_1d(np.asarray(self.spikes, dtype=np.int64))
@@ -220,14 +245,7 @@ class SpikeTimes(_Input):
             raise ValueError(f"input {self.label!r} has times off the grid of dt = {dt * 1e3:g} ms or before 0; give whole multiples of dt")
         own = np.unique(ids)
         rows, entries, _, _ = replace(self, cells=own)._heirs(population)
-        here = (steps >= start) & (steps < stop)
-        order = np.argsort(ids[here], kind="stable")
-        sorted_ids, sorted_steps = ids[here][order], steps[here][order]
-        first = np.searchsorted(sorted_ids, own[entries], side="left")
-        count = np.searchsorted(sorted_ids, own[entries], side="right") - first
-        entry = np.repeat(np.arange(len(rows)), count)
-        within = np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)
-        return Bound("spikes", self.label, population.name, None, rows[entry], {}, steps=sorted_steps[first[entry] + within])
+        return ids, steps, own, rows, entries
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,14 +263,34 @@ class Presentations(_Input):
     duration: Quantity
     start: Quantity = field(default_factory=lambda: 0 * second)
 
+    def check(self, circuit, dt, start, stop) -> None:
+        """Check the input against a circuit for the time steps start to stop, making no spikes; raises as the module says."""
+        self._planned(circuit, dt, start, stop)
+
     def bind(self, circuit, dt, start, stop) -> Bound:
         """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
+        rates, length, begin, rows, entries = self._planned(circuit, dt, start, stop)
+        first, last = max(0, (start - begin) // length), min(len(rates), -((begin - stop) // length))
+        onsets = begin + length * np.arange(first, last)
+        key, ids = stream_key(circuit.seed, f"input/{self.label}"), circuit.populations[self.population].ids[rows]
+        spikes = [np.empty((2, 0), np.int64)]
+        at_once = max(1, int(BLOCK / max(1, len(rows) * (1 + length * dt * rates.max(initial=0)))))
+        for some in range(0, len(onsets), at_once):
+            shown = onsets[some : some + at_once, None]
+            increment = rates[first + some : first + some + len(shown), entries] * dt
+            spikes.append(_count_up(increment, uniform(key, ids, shown), length, shown))
+        row, step = np.concatenate(spikes, axis=1)
+        here = (step >= start) & (step < stop)
+        return Bound("spikes", self.label, self.population, None, rows[row[here]], {}, steps=step[here], onsets=onsets[onsets >= start])
+
+    def _planned(self, circuit, dt, start, stop):
+        """The rates (Hz), the length of a stimulus and the start in time steps, the rows reached and which column each has."""
         population = _sources(self, circuit)
         rates = np.asarray(to_si(self.rates, Hz, f"rates of input {self.label!r}"), dtype=float)
         rows, entries, _, size = self._heirs(population)
         if rates.ndim != 2 or rates.shape[1] != size:
             raise ValueError(f"rates of input {self.label!r} have shape {rates.shape}; give (stimuli, {size}), a column for each cell")
-        if not ((rates >= 0) & (rates * dt <= 1)).all():
+        if not (rates.min(initial=0) >= 0 and rates.max(initial=0) * dt <= 1):
             raise ValueError(
                 f"rates of input {self.label!r} run from {rates.min():g} to {rates.max():g} Hz; give 0 or more and at most one spike a time step ({1 / dt:g} Hz)"
             )
@@ -265,16 +303,7 @@ class Presentations(_Input):
                 f"input {self.label!r} presents from {begin * dt:g} to {(begin + length * len(rates)) * dt:g} s, but the run begins only at "
                 f"{start * dt:g} s; give start=circuit.time"
             )
-        first, last = max(0, (start - begin) // length), min(len(rates), -((begin - stop) // length))
-        onsets = begin + length * np.arange(first, last)
-        key = stream_key(circuit.seed, f"input/{self.label}")
-        spikes = [
-            _count_up(rates[first + k, entries] * dt, uniform(key, population.ids[rows], onset), length, onset)
-            for k, onset in enumerate(onsets)
-        ]
-        row, step = (np.concatenate([part[k] for part in spikes]) if spikes else np.empty(0, np.int64) for k in (0, 1))
-        here = (step >= start) & (step < stop)
-        return Bound("spikes", self.label, population.name, None, rows[row[here]], {}, steps=step[here], onsets=onsets[onsets >= start])
+        return rates, length, begin, rows, entries
 
 
 def whole_steps(time: Quantity, dt: float, what: str) -> int:
@@ -295,8 +324,28 @@ def _sources(stimulus, circuit):
     return population
 
 
+def _repeated(count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each place as often as `count` says, and how often it came before."""
+    place = np.repeat(np.arange(len(count)), count)
+    return place, np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
+
+
 def _count_up(increment, phase, length, onset):
-    """Spikes of counters that rise by `increment` each step: rows and time steps, in order of time."""
-    count = np.floor(phase + np.arange(length + 1)[:, None] * increment)
-    step, row = np.nonzero(np.diff(count, axis=0))
-    return row, onset + step
+    """Spikes of counters that rise by `increment` each step: rows and time steps, in order of time.
+
+    `increment` and `phase` have a row for each stimulus and a column for each cell, `onset` (stimuli, 1). A counter that stands
+    at phase + k * increment after k steps spikes in the step that takes it over a whole number.
+    """
+    count = np.floor(phase + length * increment).astype(np.int64)
+    counter, before = _repeated(count.ravel())
+    increment, phase, whole = increment.ravel()[counter], phase.ravel()[counter], before + 1.0
+    steps = np.ceil((whole - phase) / increment)
+    # The quotient is rounded, and so is the counter, whose word counts: the first step at which it has reached the number.
+    while (late := phase + (steps - 1) * increment >= whole).any():
+        steps -= late
+    while (early := phase + steps * increment < whole).any():
+        steps += early
+    stimulus, cell = np.divmod(counter, count.shape[1])
+    step, cell = np.divmod(distinct((stimulus * length + steps.astype(np.int64) - 1) * count.shape[1] + cell), count.shape[1])
+    stimulus, step = np.divmod(step, length)
+    return cell, onset[stimulus, 0] + step

@@ -1,53 +1,19 @@
 """The one surgery: from a circuit and events to an Edit, and from an Edit to the next circuit."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from neurosim.circuit import Circuit
+from neurosim.edit import Edit, TableEdit, fly_on
 from neurosim.events import Events
 from neurosim.population import Population
-from neurosim.projection import Projection, check_values, new_synapses
+from neurosim.projection import Projection, check_delays, check_values, new_synapses
 from neurosim.randomness import generator, normal, stream_key, uniform
-from neurosim.settle import Settled, settle
-from neurosim.table import Table
+from neurosim.settle import Settled, bereft, settle
+from neurosim.table import Table, among, over_ids
 from neurosim.wiring import Side
-
-
-@dataclass(frozen=True)
-class TableEdit:
-    """Say how one table changes: new row k is made from old row ``rows[k]``, or afresh where that is -1.
-
-    The first `kept` rows are the survivors in their order. `values` are whole new columns that take the place of the
-    gathered ones; fresh rows find all their columns there.
-    """
-
-    rows: np.ndarray
-    kept: int
-    values: Mapping[str, np.ndarray]
-
-    def carry_out(self, table: Table) -> Table:
-        """Return the table after the edit."""
-        rows = np.maximum(self.rows, 0)
-        return Table({name: self.values[name] if name in self.values else _take(old, rows) for name, old in table.items()})
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Hold all of a structural change: what happens to cells, synapses and spikes in flight.
-
-    `settled` are the events that were carried out, `dropped` counts those that were not, by cause, and `lost` the spikes
-    in flight on removed synapses, by projection.
-    """
-
-    cells: Mapping[str, TableEdit]
-    parents: Mapping[str, np.ndarray]
-    synapses: Mapping[str, TableEdit]
-    settled: Settled
-    dropped: Counter
-    lost: Mapping[str, int]
 
 
 def apply(circuit: Circuit, events: Events) -> Circuit:
@@ -61,7 +27,7 @@ def apply(circuit: Circuit, events: Events) -> Circuit:
 def replay(circuit: Circuit, boundaries: Iterable[Events]) -> Circuit:
     """Return the structure that a first circuit has after the events of each boundary in turn, without simulating."""
     for events in boundaries:
-        circuit = replace(apply(circuit, events), epoch=circuit.epoch + 1)
+        circuit = apply(circuit, events).updated({}, epoch=circuit.epoch + 1)
     return circuit
 
 
@@ -74,10 +40,9 @@ def carry_out(circuit: Circuit, edit: Edit) -> Circuit:
     for name, change in edit.synapses.items():
         old = circuit.projections[name]
         synapses = change.carry_out(old.synapses)
-        made = len(synapses) - change.kept
-        parts[name] = replace(
-            old, synapses=synapses, flight=_fly_on(old.flight, old.synapses, synapses, change), next_id=old.next_id + made
-        )
+        rows, steps = fly_on(old.rows(old.flight["synapse"]), old.flight["step"], change)
+        flight = Table({"synapse": synapses["id"][rows], "step": steps})
+        parts[name] = replace(old, synapses=synapses, flight=flight, next_id=old.next_id + len(change.origin))
     return circuit.updated(parts)
 
 
@@ -92,101 +57,111 @@ def plan(circuit: Circuit, events: Events) -> Edit:
     cells, parents, synapses, lost = {}, {}, {}, {}
     for name, population in circuit.populations.items():
         if len(settled.dead[name]) or len(settled.divisions[name]):
-            cells[name], parents[name] = _edit_cells(circuit, population, settled)
-    grown = {
-        name: carried(circuit.populations[name], cells[name], parents[name]) if name in cells else circuit.populations[name]
-        for name in circuit.populations
-    }
+            cells[name] = _edit_cells(circuit, population, settled)
+            parents[name] = np.concatenate([population.parents, settled.divisions[name]["mother"]])
     for name, projection in circuit.projections.items():
         touched = projection.source in cells or projection.target in cells
         if touched or len(settled.unlinked[name]) or len(settled.links[name]):
-            synapses[name] = _edit_synapses(circuit, projection, settled, grown)
-            gone = np.delete(projection.ids, synapses[name].rows[: synapses[name].kept])
-            lost[name] = int(np.isin(projection.flight["synapse"], gone).sum())
+            synapses[name] = _edit_synapses(circuit, projection, settled, cells)
+            lost[name] = _lost(projection, synapses[name].removed)
     return Edit(cells, parents, synapses, settled, dropped, lost)
 
 
-def carried(population: Population, change: TableEdit, parents: np.ndarray) -> Population:
-    """Return a population after its part of an edit."""
-    return replace(population, cells=change.carry_out(population.cells), parents=parents)
-
-
-def _edit_cells(circuit: Circuit, population: Population, settled: Settled) -> tuple[TableEdit, np.ndarray]:
-    dead = np.isin(population.ids, settled.dead[population.name])
-    kept = np.flatnonzero(~dead)
+def _edit_cells(circuit: Circuit, population: Population, settled: Settled) -> TableEdit:
     mothers = settled.divisions[population.name]["mother"]
-    rows = np.concatenate([kept, population.rows(mothers)])
-    daughters = settled.daughters[population.name]
-    values = {
-        "id": np.concatenate([population.ids[kept], daughters]),
-        "parent": np.concatenate([population.cells["parent"][kept], mothers]),
-        "birth": np.concatenate([population.cells["birth"][kept], np.full(len(mothers), circuit.epoch + 1)]),
-    }
-    return TableEdit(rows, len(kept), values), np.concatenate([population.parents, mothers])
+    values = {"id": settled.daughters[population.name], "parent": mothers, "birth": np.full(len(mothers), circuit.epoch + 1)}
+    removed = np.sort(population.rows(settled.dead[population.name]))
+    return TableEdit(removed, population.rows(mothers), values, {}, {}, len(population))
 
 
-def _edit_synapses(circuit: Circuit, projection: Projection, settled: Settled, grown: Mapping[str, Population]) -> TableEdit:
-    """Choose the synapses that stay, those copied or split by divisions, and those made anew."""
+def _edit_synapses(circuit: Circuit, projection: Projection, settled: Settled, cells: Mapping[str, TableEdit]) -> TableEdit:
+    """Choose the synapses that go, those copied or split by divisions, and those made afresh."""
     old = projection.synapses
-    gone = (
-        np.isin(old["pre"], settled.dead[projection.source])
-        | np.isin(old["post"], settled.dead[projection.target])
-        | np.isin(old["id"], settled.unlinked[projection.name]["synapse"])
-    )
-    kept = np.flatnonzero(~gone)
-    rows, pre, post, share = kept, old["pre"][kept], old["post"][kept], old["share"][kept]
-    if projection.newborn != "wire":
-        rows, pre, post, share = _divide_synapses(projection, settled, rows, pre, post, share)
-    copies = len(rows)
-    fresh = _fresh_synapses(circuit, projection, settled, grown)
-    rows = np.concatenate([rows, np.full(len(fresh["pre"]), -1)])
-    inherited = np.maximum(rows[:copies], 0)
-    values = {name: np.concatenate([column[inherited], fresh[name]]) for name, column in old.items() if name in fresh}
-    values["id"] = np.concatenate([old["id"][kept], projection.next_id + np.arange(len(rows) - len(kept))])
-    values["parent"] = np.concatenate([old["parent"][kept], old["id"][rows[len(kept) : copies]], np.full(len(rows) - copies, -1)])
-    values["pre"] = np.concatenate([pre, fresh["pre"]])
-    values["post"] = np.concatenate([post, fresh["post"]])
-    values["share"] = np.concatenate([share, fresh["share"]])
-    values["weight"] = _break_symmetry(projection, settled, values)
-    return TableEdit(rows, len(kept), values)
+    removed = _removed(circuit, projection, settled)
+    copies, changed = _divide_synapses(circuit, projection, settled, removed)
+    fresh = _fresh_synapses(circuit, projection, settled, cells)
+    copied, made = copies.pop("origin"), len(fresh["pre"])
+    values = {name: np.concatenate([column, fresh.pop(name)]) for name, column in copies.items()}
+    values["id"] = projection.next_id + np.arange(len(copied) + made)
+    values["parent"] = np.concatenate([old["id"][copied], np.full(made, -1)])
+    if projection.synapse.plastic and (settled.divisions[projection.target]["jitter"] > 0).any():
+        weight = np.concatenate([old["weight"][copied], fresh.pop("weight")])
+        changed["weight"], values["weight"] = _break_symmetry(circuit, projection, settled, removed, values, weight)
+    return TableEdit(removed, np.concatenate([copied, np.full(made, -1)]), values, fresh, changed, len(old))
 
 
-def _divide_synapses(projection: Projection, settled: Settled, rows, pre, post, share):
+def _removed(circuit: Circuit, projection: Projection, settled: Settled) -> np.ndarray:
+    """Return the rows of the synapses that go, ascending: the unlinked and those of the dead."""
+    unlinked = np.sort(projection.rows(np.sort(settled.unlinked[projection.name]["synapse"])))  # sorted ids are found faster
+    if not len(settled.dead[projection.source]) and not len(settled.dead[projection.target]):
+        return unlinked
+    gone = bereft(circuit, projection, settled.dead)
+    gone[unlinked] = True
+    return np.flatnonzero(gone)
+
+
+def _lost(projection: Projection, removed: np.ndarray) -> int:
+    """Count the spikes in flight on synapses that go."""
+    if not len(removed):
+        return 0
+    gone = over_ids(projection.next_id, projection.ids[removed], True, False)
+    return int(gone[projection.flight["synapse"]].sum())
+
+
+def _divide_synapses(circuit: Circuit, projection: Projection, settled: Settled, removed: np.ndarray):
     """Copy the incoming synapses of dividing cells, then share (or copy) the outgoing ones, those copies included.
 
     A synapse from a dividing to a dividing cell, autapses included, so becomes four; the split is on the presynaptic side.
+    Returns columns of the copies, `origin` the rows that they were made from, and what changes in other columns of those.
     """
-    targets = settled.divisions[projection.target]
-    incoming, place = _among(post, targets["mother"])
-    rows, pre, share = (np.concatenate([column, column[incoming]]) for column in (rows, pre, share))
-    post = np.concatenate([post, settled.daughters[projection.target][place]])
-
-    sources = settled.divisions[projection.source]
-    outgoing, place = _among(pre, sources["mother"])
-    daughters = settled.daughters[projection.source][place]
-    twin_share = share[outgoing]
-    if projection.newborn == "split" and len(outgoing):
-        if projection.unsplittable:
-            raise ValueError(
-                f"a division in {projection.source!r} cannot split projection {projection.name!r}, because "
-                f"{projection.unsplittable}; use .replace(newborn='copy') or .replace(newborn='wire')"
-            )
-        division = sources[place]
-        draw = uniform(_key("share", projection), division["key"], projection.ids[rows[outgoing]])
-        mothers = division["low"] + (division["high"] - division["low"]) * draw
-        share = share.copy()
-        share[outgoing], twin_share = twin_share * mothers, twin_share * (1 - mothers)
-    rows, post = (np.concatenate([column, column[outgoing]]) for column in (rows, post))
-    return rows, np.concatenate([pre, daughters]), post, np.concatenate([share, twin_share])
+    old, changed = projection.synapses, {}
+    divisions = len(settled.divisions[projection.source]) + len(settled.divisions[projection.target])
+    if projection.newborn == "wire" or not divisions:
+        return {"share": np.empty(0)} | {name: np.empty(0, np.int64) for name in ("pre", "post", "origin")}, changed
+    incoming, place = _of_mothers(circuit, settled, projection.target, old, "post", removed)
+    copies = {name: old[name][incoming] for name in ("pre", "post", "share")} | {"origin": incoming}
+    copies["post"] = settled.daughters[projection.target][place]
+    outgoing, place = _of_mothers(circuit, settled, projection.source, old, "pre", removed)
+    again, place_again = _of_mothers(circuit, settled, projection.source, copies, "pre")
+    place = np.concatenate([place, place_again])
+    twins = {name: np.concatenate([old[name][outgoing], copies[name][again]]) for name in ("post", "share")}
+    twins |= {"origin": np.concatenate([outgoing, incoming[again]]), "pre": settled.daughters[projection.source][place]}
+    if projection.newborn == "split" and len(place):
+        mothers = _mothers_share(projection, settled.divisions[projection.source], place, old["id"][twins["origin"]])
+        left, twins["share"] = twins["share"] * mothers, twins["share"] * (1 - mothers)
+        changed["share"], copies["share"][again] = (outgoing, left[: len(outgoing)]), left[len(outgoing) :]
+    return {name: np.concatenate([column, twins[name]]) for name, column in copies.items()}, changed
 
 
-def _fresh_synapses(circuit: Circuit, projection: Projection, settled: Settled, grown: Mapping[str, Population]) -> dict[str, np.ndarray]:
+def _of_mothers(circuit, settled: Settled, name: str, table: Mapping, column: str, removed=()) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows with a dividing cell of a population in a column, less those removed, and the places of the divisions."""
+    mothers = settled.divisions[name]["mother"]
+    if not len(mothers):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    values, size = table[column], len(circuit.populations[name].parents)
+    rows = np.flatnonzero(over_ids(size, mothers, True, False)[values])
+    rows = rows[~among(rows, removed)]
+    return rows, over_ids(size, mothers, np.arange(len(mothers)), -1)[values[rows]]
+
+
+def _mothers_share(projection: Projection, divisions: np.ndarray, place: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Draw which part of outgoing synapses (ids, and the places of their divisions) the mother keeps; raise ValueError where none can be split."""
+    if projection.unsplittable:
+        raise ValueError(
+            f"a division in {projection.source!r} cannot split projection {projection.name!r}, because "
+            f"{projection.unsplittable}; use .replace(newborn='copy') or .replace(newborn='wire')"
+        )
+    low, high, key = (divisions[column][place] for column in ("low", "high", "key"))
+    return low + (high - low) * uniform(_key("share", projection), key, ids)
+
+
+def _fresh_synapses(circuit: Circuit, projection: Projection, settled: Settled, cells: Mapping[str, TableEdit]) -> dict[str, np.ndarray]:
     """Make the columns of synapses that descend from none: those of links and those that newborn cells are wired with."""
-    links = settled.links[projection.name]
-    source, target = grown[projection.source], grown[projection.target]
+    links, source = settled.links[projection.name], circuit.populations[projection.source]
     what = f"projection {projection.name!r}"
-    columns = {"pre": links["pre"], "post": links["post"], "weight": links["weight"], "delay": links["delay"], "share": np.ones(len(links))}
+    columns = {name: np.ascontiguousarray(links[name]) for name in ("pre", "post", "weight", "delay")} | {"share": np.ones(len(links))}
     check_values(source, projection.receptor, projection.synapse, columns["weight"], columns["delay"], f"links of {what}")
+    _check_grid(circuit, columns["delay"], f"links of {what}")
     columns |= {name: np.full(len(links), value) for name, value in projection.synapse.initial_values().items()}
     if projection.synapse.remembers:
         columns["lastupdate"] = np.full(len(links), circuit.time_si)
@@ -194,66 +169,51 @@ def _fresh_synapses(circuit: Circuit, projection: Projection, settled: Settled, 
     if projection.newborn != "wire" or not sum(map(len, keys)):
         return columns
     rng = generator(int(np.bitwise_xor.reduce(np.concatenate(keys))), f"division/wire/{projection.name}")
-    new = [np.isin(side.ids, settled.daughters[side.name]) for side in (source, target)]
-    sides = [Side(len(side), side.cells["position"]) for side in (source, target)]
-    pre, post = projection.recipe.wiring.newborn_pairs(*sides, source is target, *new, rng)
+    ids, sides, new = zip(*(_side(circuit, name, cells) for name in (projection.source, projection.target)), strict=True)
+    pre, post = projection.recipe.wiring.newborn_pairs(*sides, projection.source == projection.target, *new, rng)
     wired = new_synapses(
-        source, projection.receptor, projection.synapse, projection.recipe, source.ids[pre], target.ids[post], rng, what, circuit.time_si
+        source, projection.receptor, projection.synapse, projection.recipe, ids[0][pre], ids[1][post], rng, what, circuit.time_si
     )
+    _check_grid(circuit, wired["delay"], f"synapses of newborn cells of {what}")
     return {name: np.concatenate([columns[name], wired[name]]) for name in columns}
 
 
-def _break_symmetry(projection: Projection, settled: Settled, values: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Multiply the incoming plastic weights of twins by log-normal factors, inside their bounds."""
-    divisions = settled.divisions[projection.target]
-    weight = values["weight"]
-    if not projection.synapse.plastic or not (divisions["jitter"] > 0).any():
+def _check_grid(circuit: Circuit, delay: np.ndarray, what: str) -> None:
+    if circuit.dt_si is not None:
+        check_delays(delay, circuit.dt_si, what)
+
+
+def _side(circuit: Circuit, name: str, cells: Mapping[str, TableEdit]) -> tuple[np.ndarray, Side, np.ndarray]:
+    """Return the ids of a population after its edit, the side of a wiring that it makes, and which cells are newborn."""
+    table, change = circuit.populations[name].cells, cells.get(name)
+    ids, position = (table[column] if change is None else change.column(table, column) for column in ("id", "position"))
+    return ids, Side(len(ids), position), np.arange(len(ids)) >= (len(ids) if change is None else change.kept)
+
+
+def _break_symmetry(circuit: Circuit, projection: Projection, settled: Settled, removed, values: Mapping, weight: np.ndarray):
+    """Multiply the incoming plastic weights of twins by log-normal factors, inside their bounds.
+
+    `values` and `weight` are those of the new synapses. Returns the old rows whose weights change, with these, and the
+    weights of the new ones.
+    """
+    old, name = projection.synapses, projection.target
+    divisions, daughters = settled.divisions[name], settled.daughters[name]
+
+    def jittered(weight: np.ndarray, place: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        jitter, key = divisions["jitter"][place], divisions["key"][place]
+        weight = weight * np.exp(jitter * normal(_key("jitter", projection), key, ids))
+        if projection.synapse.bounds:
+            weight = np.clip(weight, *(projection.synapse.parameters[key].value for key in projection.synapse.bounds))
         return weight
-    twins = np.concatenate([divisions["mother"], settled.daughters[projection.target]])
-    rows, place = _among(values["post"], twins)
-    division = divisions[place % len(divisions)]
-    weight = weight.copy()
-    weight[rows] *= np.exp(division["jitter"] * normal(_key("jitter", projection), division["key"], values["id"][rows]))
-    if projection.synapse.bounds:
-        low, high = (projection.synapse.parameters[key].value for key in projection.synapse.bounds)
-        weight[rows] = np.clip(weight[rows], low, high)
-    return weight
+
+    rows, place = _of_mothers(circuit, settled, name, old, "post", removed)
+    twins = np.concatenate([divisions["mother"], daughters])
+    new_place = over_ids(len(circuit.populations[name].parents) + len(daughters), twins, np.arange(len(twins)), -1)[values["post"]]
+    new_rows = np.flatnonzero(new_place >= 0)
+    weight[new_rows] = jittered(weight[new_rows], new_place[new_rows] % len(divisions), values["id"][new_rows])
+    return (rows, jittered(old["weight"][rows], place, old["id"][rows])), weight
 
 
 def _key(what: str, projection: Projection) -> int:
     """Synapses of different projections may have the same id: each projection draws from streams of its own."""
     return stream_key(0, f"division/{what}/{projection.name}")
-
-
-def _fly_on(flight: Table, before: Table, after: Table, change: TableEdit) -> Table:
-    """Give spikes in flight to the synapses that survive and to the copies of those they travelled on."""
-    old_ids, new_ids = before["id"], after["id"]
-    kept = np.isin(flight["synapse"], new_ids[: change.kept])
-    copied = change.rows[change.kept :]
-    heirs = np.flatnonzero(copied >= 0)
-    origin = old_ids[copied[heirs]]
-    order = np.argsort(origin, kind="stable")
-    first = np.searchsorted(origin, flight["synapse"], side="left", sorter=order)
-    count = np.searchsorted(origin, flight["synapse"], side="right", sorter=order) - first
-    entry = np.repeat(np.arange(len(flight)), count)
-    within = np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)
-    heir = heirs[order[first[entry] + within]]
-    synapse = np.concatenate([flight["synapse"][kept], new_ids[change.kept + heir]])
-    step = np.concatenate([flight["step"][kept], flight["step"][entry]])
-    order = np.argsort(step, kind="stable")
-    return Table({"synapse": synapse[order], "step": step[order]})
-
-
-def _among(values: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows whose value is one of the keys, and which key it is."""
-    order = np.argsort(keys, kind="stable")
-    if not len(keys):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    place = order[np.minimum(np.searchsorted(keys, values, sorter=order), len(keys) - 1)]
-    rows = np.flatnonzero(keys[place] == values)
-    return rows, place[rows]
-
-
-def _take(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    # With every old row gone only fresh rows are left, and those have their values elsewhere.
-    return column[rows] if len(column) else np.zeros((len(rows), *column.shape[1:]), dtype=column.dtype)

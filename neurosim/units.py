@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -98,6 +99,7 @@ __all__ = [
 ]
 
 
+@cache
 def unit_name(dimensions: Dimension) -> str:
     """Name the SI unit of some dimensions as a model file would write it, such as "siemens", "farad/metre**2" or "1"."""
     if dimensions is DIMENSIONLESS:

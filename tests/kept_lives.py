@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +18,7 @@ import neurosim as ns
 from neurosim.files import archive_bytes, array_digest, digest
 from neurosim.recording import PartRecording, SpikeTrains
 from neurosim.storage import circuit_archive, recording_archive
+from neurosim.surgery import carry_out
 from neurosim.units import ms, nS, second
 
 
@@ -43,7 +45,27 @@ class Slip:
         return ns.Events()
 
 
-class Remembered:
+class Opening:
+    """Give a backend that only runs circuits what `develop` needs: edits carried out on the circuit of the last run."""
+
+    @contextmanager
+    def opened(self):
+        yield Running(self)
+
+
+class Running:
+    def __init__(self, backend):
+        self.backend, self.dt, self.check = backend, backend.dt, backend.check
+
+    def run(self, *arguments):
+        self.held, recording = self.backend.run(*arguments)
+        return self.held, recording
+
+    def carry_out(self, edit):
+        return carry_out(self.held, edit)
+
+
+class Remembered(Opening):
     """The NumPy target, but a simulation of the same circuit, bit for bit, gives what it gave before."""
 
     dt, check = NUMPY.dt, NUMPY.check
@@ -67,7 +89,7 @@ class Remembered:
         return self.known[key]
 
 
-class Still:
+class Still(Opening):
     """A backend in which nothing ever happens."""
 
     dt, check = NUMPY.dt, NUMPY.check

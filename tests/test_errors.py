@@ -182,7 +182,7 @@ def nothing_runs(monkeypatch):
     def run(*arguments):
         raise AssertionError("something ran")
 
-    monkeypatch.setattr(ns.Brian2, "run", run)
+    monkeypatch.setattr(ns.Brian2, "opened", run)
 
 
 @pytest.mark.parametrize("slip", SLIPS)

@@ -1,6 +1,7 @@
 """Lives: phases follow one another, and the history of a life agrees with itself, prints and comes back from a folder."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,6 +34,12 @@ def history():
     measure = lambda now, recording: {"size": len(now["exc"])} | ({"even": 1.0} if now.epoch % 2 == 0 and now.epoch else {})  # noqa: E731
     record = [ns.Spikes("exc"), ns.Trace("exc", "v", cells=2, every=1 * ms)]
     return develop(circuit(), GROWTH, DECLINE, measure=measure, record=record)
+
+
+def test_a_backend_that_carries_out_no_edits_is_refused():
+    plain = SimpleNamespace(dt=0.1 * ms, run=None, check=lambda circuit: None)
+    with pytest.raises(TypeError, match=r"carries out no edits, as develop needs; give a backend such as ns.Brian2\(dt=0.1\*ms\)"):
+        develop(circuit(), GROWTH, backend=plain)
 
 
 def test_two_lives_one_after_the_other_are_one():

@@ -12,6 +12,7 @@ from comparing import differences
 from slips import EXC, develop, poisson, simulate
 
 import neurosim as ns
+from neurosim.backends.brian2 import Running
 from neurosim.units import Hz, ms, mV, nA, nS, second
 
 # --- what is found while running -------------------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def test_interrupted_at_a_whole_time_step(pressed_soon):
 
 
 def test_pressed_too_late_to_stop_a_short_run_it_still_counts(monkeypatch):
-    run = ns.Brian2.run
+    run = Running.run
 
     def run_and_press(*arguments):
         result = run(*arguments)
@@ -85,7 +86,7 @@ def test_pressed_too_late_to_stop_a_short_run_it_still_counts(monkeypatch):
         return result
 
     expected, _ = simulate()
-    monkeypatch.setattr(ns.Brian2, "run", run_and_press)
+    monkeypatch.setattr(Running, "run", run_and_press)
     with pytest.raises(ns.Interrupted) as caught:
         simulate()
     assert differences(caught.value.circuit, expected) == []
@@ -110,14 +111,14 @@ def test_an_interrupted_life_keeps_its_whole_epochs(when, monkeypatch, capsys):
     if when == "at a boundary":
         rules.append(Press(epoch=2))
     else:
-        run = ns.Brian2.run
+        run = Running.run
 
         def run_and_press(self, circuit, *others):
             if circuit.epoch == 3:
                 os.kill(os.getpid(), signal.SIGINT)
             return run(self, circuit, *others)
 
-        monkeypatch.setattr(ns.Brian2, "run", run_and_press)
+        monkeypatch.setattr(Running, "run", run_and_press)
     history = develop(*rules, epochs=8, **measure)
     assert history.interrupted and not whole.interrupted
     assert len(history.boundaries) == 3 and history.measures["size"].tolist() == [10, 11, 12]

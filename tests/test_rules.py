@@ -216,6 +216,40 @@ def test_absent_pairs_are_absent(n_pre, n_post, same, chance, seed):
         assert len(new[0]) == (~(taken | (np.eye(n_pre, dtype=bool) if same else False))).sum()
 
 
+def listed(n_pre, n_post, pre, post, same, chance, rng, count=None):
+    """Absent pairs by their definition: a list of all of them, of which some are chosen."""
+    joined = set(zip(pre.tolist(), post.tolist(), strict=True))
+    absent = [(i, j) for i in range(n_pre) for j in range(n_post) if (i, j) not in joined and not (same and i == j)]
+    count = rng.binomial(len(absent), chance) if count is None else min(count, len(absent))
+    return sorted(absent[number] for number in rng.choice(len(absent), size=count, replace=False)) if absent else []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 30), st.booleans(), st.floats(0, 1), st.floats(0, 1), st.integers(0, 999), st.booleans())
+def test_absent_pairs_are_those_of_the_whole_list(n_pre, n_post, same, density, chance, seed, counted):
+    """Number for number and draw for draw, so that no study changes with the way in which they are found."""
+    n_post = n_pre if same else n_post
+    pre, post = np.nonzero(rng(seed).random((n_pre, n_post)) < density)
+    pre, post = (np.concatenate([ends, ends[:3]]) for ends in (pre, post))  # several synapses may join two cells
+    count = int(chance * n_pre * n_post) if counted else None
+    one, other = rng(seed), rng(seed)
+    found = absent_pairs(n_pre, n_post, pre, post, same, chance, one, count)
+    assert list(zip(*map(np.ndarray.tolist, found), strict=True)) == listed(n_pre, n_post, pre, post, same, chance, other, count)
+    assert one.random() == other.random()
+
+
+def test_many_absent_pairs_are_those_of_the_whole_list(monkeypatch):
+    """Also where pairs are tried out: most of them are asked for, so that all are counted off."""
+    pre, post = np.nonzero(rng(1).random((20, 20)) < 0.3)
+    monkeypatch.setattr(rules_of, "ENUMERATED", 0)
+    found = absent_pairs(20, 20, pre, post, True, 0.8, rng(2))
+    assert list(zip(*map(np.ndarray.tolist, found), strict=True)) == listed(20, 20, pre, post, True, 0.8, rng(2))
+    few = absent_pairs(20, 20, pre, post, True, None, rng(2), count=30)
+    assert list(zip(*map(np.ndarray.tolist, few), strict=True)) != listed(
+        20, 20, pre, post, True, None, rng(2), count=30
+    )  # the control: tried out
+
+
 # --- one's own rule --------------------------------------------------------------------------------------------------
 
 

@@ -81,7 +81,7 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_run_is_refused_by_the_detail(name, folder, monkeypatch):
     changes, detail = OTHERS[name]
-    monkeypatch.setattr(ns.Brian2, "run", lambda *arguments: pytest.fail("something was simulated"))
+    monkeypatch.setattr(ns.Brian2, "opened", lambda *arguments: pytest.fail("something was simulated"))
     before = files(folder)
     asked = {"inputs": [NOISE], "backend": NUMPY, **changes}
     with pytest.raises(ValueError, match=re.escape(f"the run in {folder} was another one: {detail}")) as caught:
@@ -98,7 +98,7 @@ def test_control_equal_ingredients_made_anew_go_on(folder, monkeypatch):
     def run(*arguments):
         raise Break
 
-    monkeypatch.setattr(ns.Brian2, "run", run)
+    monkeypatch.setattr(ns.Brian2, "opened", run)
     division = ns.Division("exc", hazard=0.3 / ms, until=14)
     asked = {
         "start": circuit(),

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 import neurosim as ns
+from neurosim import stimuli
 from neurosim.randomness import stream_key, uniform
 from neurosim.units import Hz, ms, mV, nS, pA, quantity, second
 
@@ -117,6 +120,33 @@ def test_each_onset_runs_the_models_statements():
     np.testing.assert_allclose(theta, -step * np.repeat([0, 1, 2, 3, 3], 50)[None].repeat(4, 0), rtol=1e-12)
     _, without = simulate(circuit, 25 * ms, record=wishes)
     assert not without["cell"].trace("theta").si.any() and (without["cell"].trace("v").si > rest).all()  # the control
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 60), st.integers(0, 999))
+def test_counters_pass_whole_numbers_where_stepping_shows_it(shown, cells, length, seed):
+    """All spikes of a block at once, against counters that are read after every step, bit for bit, at any rate up to one a step."""
+    draws = np.random.default_rng(seed)
+    increment = draws.choice([0.0, 1.0, 0.5, 1 / 3, 1e-3, np.nextafter(1, 0), draws.random()], (shown, cells))
+    phase = draws.choice([0.0, 0.5, np.nextafter(1, 0), draws.random()], (shown, cells))
+    onset = 7 + length * np.arange(shown)[:, None]
+    expected = []
+    for stimulus in range(shown):
+        counted = np.floor(phase[stimulus] + np.arange(length + 1)[:, None] * increment[stimulus])
+        steps, rows = np.nonzero(np.diff(counted, axis=0))
+        expected += zip(rows.tolist(), (onset[stimulus, 0] + steps).tolist(), strict=True)
+    found = stimuli._count_up(increment, phase, length, onset)
+    assert list(zip(*map(np.ndarray.tolist, found), strict=True)) == expected
+
+
+def test_presentations_are_the_same_in_blocks_of_any_size(monkeypatch):
+    rates = np.random.default_rng(1).uniform(0, 900, (23, 5)) * Hz
+    images, circuit = ns.Presentations("cells", rates, duration=4 * ms, start=3 * ms), circuit_of()
+    whole = images.bind(circuit, DT, 55, 800)
+    for block in (1, 200):
+        monkeypatch.setattr(stimuli, "BLOCK", block)
+        parts = images.bind(circuit, DT, 55, 800)
+        assert all((getattr(parts, key) == getattr(whole, key)).all() for key in ("rows", "steps", "onsets")) and len(whole.steps) > 100
 
 
 # --- given spikes ----------------------------------------------------------------------------------------------------
@@ -308,6 +338,37 @@ def test_noise_flows_into_the_cell():
     v = after["cells"].cells["v"] + 60e-3
     assert v.mean() == pytest.approx(2e-3, rel=0.02)
     assert v.std(ddof=1) == pytest.approx(0.5e-3 * np.sqrt(4 / 24), rel=4 / np.sqrt(2 * size) + 0.03)
+
+
+CHECKED = {
+    "a stimulus that is over": ("spike_source", ns.Presentations("cells", np.ones((2, 5)) * Hz, 1 * ms), "begins only at 0.01 s"),
+    "too fast": ("spike_source", ns.Presentations("cells", np.full((2, 5), 1e5) * Hz, 1 * ms), "at most one spike a time step"),
+    "below 0": ("spike_source", ns.Presentations("cells", np.full((2, 5), -1.0) * Hz, 1 * ms), "run from -1 to -1 Hz"),
+    "not a number": ("spike_source", ns.Presentations("cells", np.full((2, 5), np.nan) * Hz, 1 * ms), "NaN is not a value"),
+    "off the grid": ("spike_source", ns.SpikeTimes("cells", [0], [0.05] * ms), "off the grid of dt = 0.1 ms"),
+    "an unknown cell": ("leaky_conductance", ns.PoissonInput("cells", "g_exc", 1 * Hz, 1 * nS, cells=[9]), "names cell 9"),
+    "a current off before it is on": ("leaky_conductance", ns.StepCurrent("cells", "I_e", 1 * pA, 2 * ms, 1 * ms), "before it starts"),
+    "noise of no time": ("leaky_conductance", ns.NoiseCurrent("cells", "I_e", 1 * pA, 1 * pA, 0 * ms), "a tau above 0"),
+}
+
+
+@pytest.mark.parametrize("slip", CHECKED)
+def test_a_check_finds_what_binding_finds(slip):
+    model, wrong, words = CHECKED[slip]
+    for ask in (wrong.check, wrong.bind):
+        with pytest.raises(ValueError, match=words):
+            ask(circuit_of(model), DT, 100, 200)
+
+
+def test_a_check_makes_no_spikes(monkeypatch):
+    def made(*arguments):
+        raise AssertionError("spikes were made")
+
+    monkeypatch.setattr(stimuli, "uniform", made)
+    images = ns.Presentations("cells", np.full((2, 5), 900.0) * Hz, 10 * ms)
+    images.check(circuit_of(), DT, 0, 200)
+    with pytest.raises(AssertionError, match="spikes were made"):
+        images.bind(circuit_of(), DT, 0, 200)
 
 
 def test_sources_are_silent_until_their_stimuli_begin():

@@ -107,6 +107,13 @@ def test_where_fewer_are_left_all_are_taken():
     assert len(everybody) == 3 and len(everybody.of("link", "loop")) == 0
 
 
+def test_where_nobody_is_left_nobody_is_taken():
+    now = ns.apply(circuit(), ns.Events.kill("exc", np.arange(8)))
+    asked = ns.Events.kill("exc", [0]) + ns.Events.divide("exc", [1], rng=rng()) + ns.Events.unlink("loop", [0])
+    assert len(ns.Yoked(0, [asked])(now, None, rng())) == 0
+    assert len(ns.Yoked(0, [asked])(circuit(), None, rng())) == 3  # the control
+
+
 def test_another_life_is_refused(lived):
     longer = ns.Lifecycle(LIFE.epoch, [*PHASES, ns.Phase("old age", 1)])
     with pytest.raises(

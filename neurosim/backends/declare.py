@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from brian2 import Clock, NeuronGroup, SpikeGeneratorGroup, Synapses
 
-from neurosim.backends.drives import drive, noise_column
+from neurosim.backends.drives import Drive, drive, noise_column
+from neurosim.backends.inside import of_any_size
 from neurosim.backends.noise import philox_normal, philox_poisson
 from neurosim.circuit import Circuit
 from neurosim.population import Population
@@ -39,6 +40,20 @@ class Declared:
     def objects(self) -> list:
         """All objects that a network needs."""
         return [*self.groups.values(), *self.synapses.values(), *self.extras]
+
+    def array(self, part: str, variable: str) -> np.ndarray:
+        """Return the memory of a state variable, weight or share of a population or projection."""
+        if part in self.groups:
+            return self.groups[part].variables[variable].get_value()
+        return self.synapses[part].variables[synaptic(variable)].get_value()
+
+    def level(self, bound: Bound) -> np.ndarray:
+        """Return the memory of a step current."""
+        return self.groups[bound.population].variables[self.steps[bound.name]].get_value()
+
+    def targets(self, projection: str) -> np.ndarray:
+        """Return the rows of the target cells of a projection's synapses."""
+        return self.synapses[projection].variables["_synaptic_post"].get_value()
 
 
 def declare(circuit: Circuit, inputs: list[Bound], shared: Mapping[str, Mapping[str, float]]) -> Declared:
@@ -68,26 +83,21 @@ def _sources(population: Population, inputs: list[Bound], circuit: Circuit, cloc
 
 def given_spikes(inputs: list[Bound]) -> tuple[np.ndarray, np.ndarray]:
     """Join the spikes that inputs give to a population of sources: rows and time steps, each spike once, in order of time."""
-    spikes = [np.stack([bound.steps, bound.rows], axis=1) for bound in inputs if bound.kind == "spikes"]
-    if not spikes:
+    given = [bound for bound in inputs if bound.kind == "spikes" and len(bound.rows)]
+    if not given:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    if len(spikes) == 1:
-        order = np.lexsort((spikes[0][:, 1], spikes[0][:, 0]))
-        joined = spikes[0][order]
-        new = np.ones(len(joined), dtype=bool)
-        new[1:] = (np.diff(joined, axis=0) != 0).any(axis=1)
-        joined = joined[new]
-    else:
-        joined = np.unique(np.concatenate(spikes), axis=0)
+    rows, steps = (np.concatenate(parts) for parts in ([one.rows for one in given], [one.steps for one in given]))
+    later, next_row = np.diff(steps), np.diff(rows) > 0
+    if ((later > 0) | ((later == 0) & next_row)).all():
+        return rows, steps  # as those of one input mostly are
+    joined = np.unique(np.stack([steps, rows], axis=1), axis=0)
     return joined[:, 1], joined[:, 0]
 
 
 def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, float], made: Declared) -> None:
-    model, drives = population.model, []
+    model, drives = population.model, drives_of(population, inputs)
     currents = {name: [] for name, receptor in model.receptors.items() if receptor.kind == "current"}
-    for number, bound in enumerate(bound for bound in inputs if bound.kind != "spikes"):
-        one = drive(bound, number, population)
-        drives.append(one)
+    for bound, one in zip(inputs, drives, strict=True):
         if one.current:
             currents[bound.receptor].append(one.current)
         if one.carried:
@@ -99,15 +109,14 @@ def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, flo
         unit = unit_name(model.receptors[name].dimensions)
         lines.append(f"{name} = {' + '.join(parts) or f'0*{unit}'} : {unit}")
     lines += [f"{name} : 1 (shared)" for name in model.shared]
-    constants = {name: value for one in drives for name, value in one.constants.items()}
     spike = model.spike
     group = NeuronGroup(
         len(population), "\n".join(lines), method=model.method, threshold=spike.threshold, reset=spike.reset or None,
         refractory=spike.threshold if spike.rule == "crossing" else spike.refractory,
-        namespace={**model.namespace(), **constants, "philox_normal": philox_normal, "philox_poisson": philox_poisson},
+        namespace={**cell_constants(population, drives), "philox_normal": philox_normal, "philox_poisson": philox_poisson},
         name=population.name, clock=made.clock,
     )  # fmt: skip
-    _of_any_size(group)
+    of_any_size(group)
     columns = {name: values for one in drives for name, values in one.columns.items()}
     columns |= {name: population.cells[name] for name in (*model.variables, "lastspike", "not_refractory")}
     columns |= {name: np.array([value]) for name, value in shared.items()}
@@ -123,9 +132,7 @@ def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, flo
     model, receptor = projection.synapse, projection.receptor
     target = circuit.populations[projection.target]
     own = (*model.variables, *model.shared, *model.parameters, "weight", "share")
-    namespace = {synaptic(name): value for name, value in model.namespace(receptor.dimensions).items()}
-    namespace |= {f"target_{name}": value for name, value in target.model.namespace().items()}
-    effect = _renamed(receptor.effect, target.model.parameters, lambda name: f"target_{name}")
+    effect = _renamed(receptor.effect, target.model.parameters, of_target)
     lines = [
         model.equations,
         f"weight : {unit_name(receptor.dimensions)}",
@@ -135,9 +142,9 @@ def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, flo
     blocks = [_delivering(_renamed(block, own, synaptic), effect) for block in (model.on_pre, model.on_post)]
     synapses = Synapses(
         made.groups[projection.source], made.groups[projection.target], _renamed("\n".join(lines), own, synaptic),
-        on_pre=blocks[0], on_post=blocks[1] or None, namespace=namespace, name=projection.name, clock=made.clock,
+        on_pre=blocks[0], on_post=blocks[1] or None, namespace=synapse_constants(circuit, projection), name=projection.name, clock=made.clock,
     )  # fmt: skip
-    _of_any_size(synapses)
+    of_any_size(synapses)
     table = projection.synapses
     pre = circuit.populations[projection.source].rows(table["pre"])
     synapses.connect(i=pre, j=target.rows(table["post"]))
@@ -152,16 +159,31 @@ def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, flo
     return synapses
 
 
-def _of_any_size(part) -> None:
-    """Let Brian2 find again the code that it worked out for another size: its memory takes sizes for a part of the code."""
-    for name, variable in part.variables.items():
-        sizes = {"size", "value"} if name == "N" else {"size"}
-        variable._cache_irrelevant_attributes = {*variable._cache_irrelevant_attributes, *sizes, "_cache_irrelevant_attributes"}
+def drives_of(population: Population, inputs: list[Bound]) -> list[Drive]:
+    """Return what each of a population's own inputs adds to it; those of spike sources add nothing."""
+    return [drive(bound, number, population) for number, bound in enumerate(inputs) if bound.kind != "spikes"]
+
+
+def cell_constants(population: Population, drives: list[Drive]) -> dict:
+    """Return the constants of a population's equations by name: the model's parameters, and what its inputs bring."""
+    return population.model.namespace() | {name: value for one in drives for name, value in one.constants.items()}
+
+
+def synapse_constants(circuit: Circuit, projection: Projection) -> dict:
+    """Return the constants of a projection's statements by name: the synapse's parameters and those of its target cells."""
+    own = projection.synapse.namespace(projection.receptor.dimensions)
+    target = circuit.populations[projection.target].model.namespace()
+    return {synaptic(name): value for name, value in own.items()} | {of_target(name): value for name, value in target.items()}
 
 
 def synaptic(name: str) -> str:
     """The name of a synapse's own variable in Brian2, where it may not be that of a variable of its cells."""
     return f"synaptic_{name}"
+
+
+def of_target(name: str) -> str:
+    """The name of a parameter of the target cells in the statements of a projection."""
+    return f"target_{name}"
 
 
 def _renamed(text: str, names, new) -> str:

@@ -1,7 +1,7 @@
 """Offer the counter-based random numbers to Brian2 as functions for equations and statements.
 
 `philox_uniform(key_hi, key_lo, id, step)`, `philox_normal(...)` and `philox_poisson(..., mean, exp_minus_mean)` give, on the NumPy
-and the Cython target alike, the draws of `neurosim.randomness`. The 64-bit key comes as two halves (see `key_halves`), because
+the Cython target and in libraries alike, the draws of `neurosim.randomness`. The 64-bit key comes as two halves (see `key_halves`), because
 Brian2's integer variables have 32 bits while a double holds a half exactly.
 """
 
@@ -57,6 +57,7 @@ def _brian_function(python, name, arguments):
     function = Function(pyfunc=python, arg_units=[1] * arguments, return_unit=1, stateless=True)
     function.implementations.add_implementation("numpy", python, name=f"philox_{name}")
     function.implementations.add_implementation("cython", declaration, name=f"philox_{name}")
+    function.implementations.add_implementation("cpp", None)  # a library's source begins with them
     return function
 
 

@@ -4,30 +4,29 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from neurosim.backends.declare import Declared, synaptic
 from neurosim.circuit import Circuit
 from neurosim.expressions import execute
 from neurosim.projection import Projection
 
 
-def onset_actions(circuit: Circuit, made: Declared, shared: Mapping[str, Mapping[str, float]]) -> list[Callable[[], None]]:
+def onset_actions(circuit: Circuit, arrays, shared: Mapping[str, Mapping[str, float]]) -> list[Callable[[], None]]:
     """Return the functions to call at each onset, in the order of populations and projections."""
     actions = []
-    for name, group in made.groups.items():
-        model = circuit.populations[name].model
-        if not model.source and model.on_presentation:
-            names = {**model.si_namespace(), **shared[name], "N": len(group)}
-            arrays = {key: group.variables[key].get_value() for key in model.variables}
-            actions.append(_statements(model.on_presentation, arrays, names))
-    for name, synapses in made.synapses.items():
-        projection = circuit.projections[name]
+    for name, population in circuit.populations.items():
+        model = population.model
+        if len(population) and not model.source and model.on_presentation:
+            names = {**model.si_namespace(), **shared[name], "N": len(population)}
+            actions.append(_statements(model.on_presentation, {key: arrays.array(name, key) for key in model.variables}, names))
+    for name, projection in circuit.projections.items():
         model = projection.synapse
+        if not len(projection):
+            continue
         if model.on_presentation:
-            arrays = {key: synapses.variables[synaptic(key)].get_value() for key in (*model.variables, "weight")}
-            actions.append(_statements(model.on_presentation, arrays, {**model.si_namespace(), **shared[name]}))
+            state = {key: arrays.array(name, key) for key in (*model.variables, "weight")}
+            actions.append(_statements(model.on_presentation, state, {**model.si_namespace(), **shared[name]}))
         if model.normalise:
             # Not a matter of learning: what the last stimulus left unbalanced is balanced before a frozen one too.
-            actions.append(_normalisation(circuit, projection, synapses))
+            actions.append(_normalisation(circuit, projection, arrays))
     return actions
 
 
@@ -40,10 +39,9 @@ def _statements(block: str, arrays: Mapping[str, np.ndarray], names: Mapping[str
     return run
 
 
-def _normalisation(circuit: Circuit, projection: Projection, synapses) -> Callable[[], None]:
+def _normalisation(circuit: Circuit, projection: Projection, arrays) -> Callable[[], None]:
     """Scale what each target cell receives (share * weight, summed) to the model's w_total, inside the weights' bounds."""
-    weight, share = (synapses.variables[synaptic(name)].get_value() for name in ("weight", "share"))
-    post = circuit.populations[projection.target].rows(projection.synapses["post"])
+    weight, share, post = arrays.array(projection.name, "weight"), arrays.array(projection.name, "share"), arrays.targets(projection.name)
     size = len(circuit.populations[projection.target])
     wanted = projection.synapse.parameters["w_total"].value
     bounds = [projection.synapse.parameters[name].value for name in projection.synapse.bounds] if projection.synapse.bounds else None

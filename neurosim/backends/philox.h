@@ -45,15 +45,17 @@ static inline double uniform(int64_t key_hi, int64_t key_lo, int64_t id, int64_t
 }
 
 // Box and Muller (1958), doi:10.1214/aoms/1177706645.
+static inline double normal_of(double first, double second) {
+    return std::sqrt(-2.0 * std::log(1.0 - first)) * std::cos(6.283185307179586 * second);
+}
+
 static inline double normal(int64_t key_hi, int64_t key_lo, int64_t id, int64_t step) {
     const PhiloxWords words = philox(key_hi, key_lo, id, step);
-    const double radius = std::sqrt(-2.0 * std::log(1.0 - unit_interval(words.first)));
-    return radius * std::cos(6.283185307179586 * unit_interval(words.second));
+    return normal_of(unit_interval(words.first), unit_interval(words.second));
 }
 
 // Inversion; a term below 1e-17 past the mean no longer changes the cumulative probability. The mean is at most 700.
-static inline double poisson(int64_t key_hi, int64_t key_lo, int64_t id, int64_t step, double mean, double exp_minus_mean) {
-    const double draw = uniform(key_hi, key_lo, id, step);
+static inline double poisson_of(double draw, double mean, double exp_minus_mean) {
     double term = exp_minus_mean, cumulative = exp_minus_mean, count = 0.0;
     while (draw >= cumulative && (count < mean || term > 1e-17)) {
         count += 1.0;
@@ -61,6 +63,10 @@ static inline double poisson(int64_t key_hi, int64_t key_lo, int64_t id, int64_t
         cumulative += term;
     }
     return count;
+}
+
+static inline double poisson(int64_t key_hi, int64_t key_lo, int64_t id, int64_t step, double mean, double exp_minus_mean) {
+    return poisson_of(uniform(key_hi, key_lo, id, step), mean, exp_minus_mean);
 }
 
 }  // namespace neurosim

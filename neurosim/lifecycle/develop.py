@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -11,6 +10,7 @@ from tqdm import tqdm
 
 from neurosim.backends.brian2 import Brian2
 from neurosim.circuit import Circuit
+from neurosim.edit import Edit
 from neurosim.errors import Interrupted
 from neurosim.events import Events
 from neurosim.lifecycle.folder import RunFolder, open_book
@@ -19,9 +19,9 @@ from neurosim.lifecycle.phases import Lifecycle
 from neurosim.lifecycle.records import lived_epoch
 from neurosim.randomness import generator
 from neurosim.recording import Recording, Spikes, Trace
-from neurosim.simulate import checked, noted_interrupts, simulate
+from neurosim.simulate import checked, noted_interrupts, shared_factors, simulate
 from neurosim.specification import specification
-from neurosim.surgery import Edit, carry_out, plan
+from neurosim.surgery import plan
 
 
 def develop(
@@ -61,8 +61,9 @@ def develop(
         bar = stack.enter_context(tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False))
         bar.update(len(history.epochs) - 1)
         pressed = stack.enter_context(noted_interrupts())
+        running = stack.enter_context(backend.opened())
         try:
-            for done in _live(history, life, inputs, record, measure, backend, pressed):
+            for done in _live(history, life, inputs, record, measure, running, pressed):
                 if book:
                     book.write(done)
                 bar.set_postfix_str(history.epochs[-1].phase)
@@ -85,7 +86,7 @@ def develop(
     return history
 
 
-def _live(history: History, life: Lifecycle, inputs, record, measure, backend, pressed) -> Iterator[Recording | None]:
+def _live(history: History, life: Lifecycle, inputs, record, measure, running, pressed) -> Iterator[Recording | None]:
     """Live through the epochs that a history lacks and add each to it; yield what is kept of its recording."""
     circuit, wishes = history.circuit, _wishes(record, history)
     for phase, number in islice(life, len(history.epochs) - 1, None):
@@ -93,16 +94,19 @@ def _live(history: History, life: Lifecycle, inputs, record, measure, backend, p
             raise Interrupted("the life was interrupted between two epochs", circuit)
         wishes = [_follow(circuit, wish) for wish in wishes]
         circuit, recording = simulate(
-            circuit, life.epoch, inputs=inputs, record=wishes, modulate=phase.factors(number), backend=backend, progress=False
+            circuit, life.epoch, inputs=inputs, record=wishes, modulate=phase.factors(number), backend=running, progress=False
         )
         values = {} if measure is None else measure(circuit, recording)
         if not isinstance(values, Mapping):
             raise TypeError(f"measure returned {values!r}; it returns a dict of numbers by name")
         edit = _proposed(circuit, recording, phase)
-        after = replace(carry_out(circuit, edit), epoch=circuit.epoch + 1)
+        # All that is to be told of the circuit before the edit is read now, and nobody keeps it: else it would have to be copied first.
+        lived = lived_epoch(circuit, phase.name, recording, edit, values)
         kept = _kept(recording, record) if wishes else None
-        history.note(lived_epoch(circuit, after, phase.name, recording, edit, values), after, kept)
-        circuit = after
+        history.let_go(phase.name)
+        del circuit
+        circuit = running.carry_out(edit).updated({}, epoch=lived.number)
+        history.note(lived, circuit, kept)
         yield kept
 
 
@@ -122,10 +126,16 @@ def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> None:
     if not isinstance(life, Lifecycle):
         raise TypeError(f"develop needs a lifecycle, not {life!r}; make one with ns.Lifecycle(epoch=..., phases=[...])")
     begun, steps, *_ = checked(circuit, life.epoch, inputs, record, None, backend)
+    if not hasattr(backend, "opened"):
+        raise TypeError(
+            f"{backend!r} runs circuits but carries out no edits, as develop needs; give a backend such as ns.Brian2(dt=0.1*ms)"
+        )
     for passed, (phase, number) in enumerate(life):
+        shared_factors(begun, phase.factors(number))
         # Each epoch at its own time, so that stimuli that end before the life does are found now.
-        later = replace(begun, step=begun.step + passed * steps)
-        checked(later, life.epoch, inputs, record, phase.factors(number), backend)
+        start = begun.step + passed * steps
+        for one in inputs:
+            one.check(begun, begun.dt_si, start, start + steps)
     for phase in life.phases:
         for _, rule in phase.labelled():
             if hasattr(rule, "check"):

@@ -64,11 +64,15 @@ class History:
         """Begin a history with the circuit that is there before its first epoch."""
         return cls([first_epoch(circuit, phase)], {circuit.epoch: circuit})
 
-    def note(self, epoch: Epoch, circuit: Circuit, recording: Recording | None) -> None:
-        """Add an epoch, the circuit after it, and what is kept of its recording; only ends of phases stay in full."""
+    def let_go(self, phase: str) -> None:
+        """Let the last circuit go before the next one of this phase is made; the first one and ends of phases stay in full."""
         last = self.epochs[-1]
-        if len(self.epochs) > 1 and last.phase == epoch.phase:
-            del self.circuits_kept[last.number]
+        if len(self.epochs) > 1 and last.phase == phase:
+            self.circuits_kept.pop(last.number, None)
+
+    def note(self, epoch: Epoch, circuit: Circuit, recording: Recording | None) -> None:
+        """Add an epoch, the circuit after it, and what is kept of its recording."""
+        self.let_go(epoch.phase)
         self.epochs.append(epoch)
         self.circuits_kept[epoch.number] = circuit
         if recording is not None:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.lib.recfunctions import repack_fields
 
 from neurosim.circuit import LONGEST, Circuit
+from neurosim.edit import Edit, TableEdit
 from neurosim.events import CAUSE, COLUMNS, Events
 from neurosim.recording import PartRecording, Recording
-from neurosim.surgery import Edit
+from neurosim.table import Table
 
 KINDS = ("death", "division", "unlink", "link")
 WHO = [("id", "i8"), ("parent", "i8"), ("pre", "i8"), ("post", "i8")]
@@ -82,29 +83,26 @@ def first_epoch(circuit: Circuit, phase: str) -> Epoch:
         cells[name] = rows = np.zeros(len(population), CELL)
         for column in ("id", "parent", "birth"):
             rows[column] = population.cells[column]
-    born = {name: _who(projection, slice(None)) for name, projection in circuit.projections.items()}
-    census = _census(circuit, circuit, phase, None)
+    born = {name: _who(projection.synapses, slice(None)) for name, projection in circuit.projections.items()}
+    census, connectivity = _census(circuit, phase, circuit.epoch, None), _connectivity(circuit, phase, circuit.epoch)
     sources = tuple(name for name, population in circuit.populations.items() if population.model.source)
-    return Epoch(circuit.epoch, circuit.time_si, phase, census, _connectivity(circuit, phase), sources=sources, cells=cells, born=born)
+    return Epoch(circuit.epoch, circuit.time_si, phase, census, connectivity, sources=sources, cells=cells, born=born)
 
 
-def lived_epoch(before: Circuit, after: Circuit, phase: str, recording: Recording, edit: Edit, measures: Mapping) -> Epoch:
-    """Describe an epoch: the circuits on both sides of its boundary, what was recorded, measured and carried out."""
-    names = (*before.populations, *before.projections)
+def lived_epoch(circuit: Circuit, phase: str, recording: Recording, edit: Edit, measures: Mapping) -> Epoch:
+    """Describe an epoch at its end: what was recorded and measured of it, and what an edit, not carried out yet, makes of the circuit."""
+    number, names = circuit.epoch + 1, (*circuit.populations, *circuit.projections)
     tables = dict(_settled(edit))
-    rules = tuple(dict.fromkeys(str(rule) for table in tables.values() for rule in np.unique(table["rule"])))
-    events = [_packed(before, after, edit, kind, name, table, names, rules) for (kind, name), table in tables.items()]
+    labels = {key: _runs(table["rule"]) for key, table in tables.items()}
+    rules = tuple(dict.fromkeys(rule for known, _ in labels.values() for rule in sorted(set(known))))
+    events = [_packed(circuit, edit, key, table, names, rules, labels[key]) for key, table in tables.items()]
     bare = {key: table[[column for column in table.dtype.names if column not in CAUSES]] for key, table in tables.items()}
-    born, gone = {}, {}
-    for name, change in edit.synapses.items():
-        born[name] = _who(after.projections[name], slice(change.kept, None))
-        gone[name] = np.delete(before.projections[name].ids, change.rows[: change.kept])
-    census, connectivity = _census(before, after, phase, edit), _connectivity(after, phase)
-    _add_changes(connectivity, census, before, recording)
     return Epoch(
-        after.epoch, before.time_si, phase, census, connectivity,
-        activity=_activity(before, phase, recording, after.epoch), events=np.concatenate([np.empty(0, PACKED), *events]), parts=names,
-        rules=rules, orders={key: repack_fields(rows) for key, rows in bare.items()}, born=born, gone=gone,
+        number, circuit.time_si, phase, _census(circuit, phase, number, edit), _connectivity(circuit, phase, number, edit, recording),
+        activity=_activity(circuit, phase, recording, number), events=np.concatenate([np.empty(0, PACKED), *events]), parts=names, rules=rules,
+        orders={key: repack_fields(rows) for key, rows in bare.items()},
+        born={name: _who(change.values, slice(None)) for name, change in edit.synapses.items()},
+        gone={name: circuit.projections[name].ids[change.removed] for name, change in edit.synapses.items()},
         measures={name: float(value) for name, value in measures.items()}, dropped=edit.dropped,
         lost=Counter({name: count for name, count in edit.lost.items() if count}),
     )  # fmt: skip
@@ -116,11 +114,17 @@ def _settled(edit: Edit):
     return (((kind, name), table) for kind, tables in by_kind for name, table in tables.items() if len(table))
 
 
-def _packed(before, after, edit, kind, name, table, names, rules) -> np.ndarray:
+def _runs(column: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Return the values of a column that does not change often, one for each run of equal ones, and how long the runs are."""
+    starts = np.concatenate([[0], np.flatnonzero(column[1:] != column[:-1]) + 1])
+    return column[starts].tolist(), np.diff(starts, append=len(column))
+
+
+def _packed(circuit: Circuit, edit: Edit, key, table: np.ndarray, names, rules, labels) -> np.ndarray:
+    (kind, name), (known, lengths) = key, labels
     rows = np.zeros(len(table), PACKED)
     rows["kind"], rows["where"] = KINDS.index(kind), names.index(name)
-    known, which = np.unique(table["rule"], return_inverse=True)
-    rows["rule"] = np.array([rules.index(str(rule)) for rule in known])[which]
+    rows["rule"] = np.repeat([rules.index(rule) for rule in known], lengths)
     rows["parent"] = rows["pre"] = rows["post"] = -1
     rows["value"], rows["threshold"] = table["value"], table["threshold"]
     if kind == "death":
@@ -128,18 +132,21 @@ def _packed(before, after, edit, kind, name, table, names, rules) -> np.ndarray:
     elif kind == "division":
         rows["id"], rows["parent"] = edit.settled.daughters[name], table["mother"]
     elif kind == "unlink":
-        gone = _who(before.projections[name], before.projections[name].rows(table["synapse"]))
+        synapses, removed = circuit.projections[name].synapses, edit.synapses[name].removed
+        gone = Table({column: synapses[column][removed] for column, _ in WHO}, ascending=synapses.ascending)
+        found = gone.find(table["synapse"], name)
         for column, _ in WHO:
-            rows[column] = gone[column]
+            rows[column] = gone[column][found]
     else:
         # Links come first among the synapses that descend from none; those of the wiring follow.
-        fresh = np.flatnonzero(edit.synapses[name].rows < 0)[: len(table)]
-        rows["id"], rows["pre"], rows["post"] = after.projections[name].ids[fresh], table["pre"], table["post"]
+        change = edit.synapses[name]
+        rows["id"] = change.values["id"][len(change.copied) :][: len(table)]
+        rows["pre"], rows["post"] = table["pre"], table["post"]
     return rows
 
 
-def _who(projection, rows) -> np.ndarray:
-    columns = {column: projection.synapses[column][rows] for column, _ in WHO}
+def _who(table: Table | Mapping, rows) -> np.ndarray:
+    columns = {column: table[column][rows] for column, _ in WHO}
     made = np.zeros(len(columns["id"]), WHO)
     for column, values in columns.items():
         made[column] = values
@@ -152,42 +159,50 @@ def _rows(kind, names, epoch: int, time: float, phase: str) -> np.ndarray:
     return rows
 
 
-def _census(before: Circuit, after: Circuit, phase: str, edit: Edit | None) -> np.ndarray:
-    names = (*after.populations, *after.projections)
-    rows = _rows(CENSUS, names, after.epoch, after.time_si, phase)
-    rows["size"] = [len(after[name]) for name in names]
+def _census(circuit: Circuit, phase: str, epoch: int, edit: Edit | None) -> np.ndarray:
+    """Count the parts as they are (no edit), or as an edit leaves them."""
+    names = (*circuit.populations, *circuit.projections)
+    rows = _rows(CENSUS, names, epoch, circuit.time_si, phase)
     changes = {} if edit is None else {**edit.cells, **edit.synapses}
-    for row, name in enumerate(names):
-        if name in changes:
-            rows["births"][row] = len(changes[name].rows) - changes[name].kept
-            rows["deaths"][row] = len(before[name]) - changes[name].kept
+    for row, name in zip(rows, names, strict=True):
+        row["size"], row["births"], row["deaths"] = _counts(circuit[name], changes.get(name))
     return rows
 
 
-def _connectivity(circuit: Circuit, phase: str) -> np.ndarray:
-    rows = _rows(CONNECTIVITY, circuit.projections, circuit.epoch, circuit.time_si, phase)
+def _counts(part, change: TableEdit | None) -> tuple[int, int, int]:
+    """Return the rows of a part after a change, those that are new and those that are gone."""
+    return (len(part), 0, 0) if change is None else (change.after, len(change.origin), len(change.removed))
+
+
+def _connectivity(circuit: Circuit, phase: str, epoch: int, edit: Edit | None = None, recording: Recording | None = None) -> np.ndarray:
+    """Describe the projections as they are, or as an edit leaves them, with what an epoch changed and transmitted."""
+    rows = _rows(CONNECTIVITY, circuit.projections, epoch, circuit.time_si, phase)
     rows["turnover"] = np.nan
-    for row, projection in zip(rows, circuit.projections.values(), strict=True):
-        row["synapses"] = len(projection)
+    for row, (name, projection) in zip(rows, circuit.projections.items(), strict=True):
+        row["synapses"], births, deaths = _counts(projection, edit and edit.synapses.get(name))
         for end, population, column in (("in", projection.target, "post"), ("out", projection.source, "pre")):
-            degree = degrees(circuit.populations[population], projection.synapses[column])
+            before, degree = _degrees(circuit, projection, population, column, edit)
             row[f"{end}_max"] = degree.max(initial=0)
             row[f"{end}_mean"], row[f"{end}_sd"] = (degree.mean(), degree.std()) if len(degree) else (np.nan, np.nan)
+        if recording is not None:
+            both = len(projection) + row["synapses"]
+            row["turnover"] = (births + deaths) / both if both else np.nan
+            row["events"] = before @ recording[projection.source].counts  # of the outgoing, which come last
     return rows
 
 
-def _add_changes(connectivity: np.ndarray, census: np.ndarray, before: Circuit, recording: Recording) -> None:
-    """Add what an epoch changed to the connectivity at its end: turnover, and the synaptic events that were transmitted."""
-    for row, change in zip(connectivity, census[-len(connectivity) :] if len(connectivity) else (), strict=True):
-        old = before.projections[str(row["name"])]
-        both = len(old) + row["synapses"]
-        row["turnover"] = (change["births"] + change["deaths"]) / both if both else np.nan
-        row["events"] = degrees(before.populations[old.source], old.synapses["pre"]) @ recording[old.source].counts
-
-
-def degrees(population, ends: np.ndarray) -> np.ndarray:
-    """Count the synapses of each cell of a population, given the cell at that end of each synapse."""
-    return np.bincount(population.rows(ends) if len(ends) else [], minlength=len(population))
+def _degrees(circuit: Circuit, projection, end: str, column: str, edit: Edit | None) -> tuple[np.ndarray, np.ndarray]:
+    """Count the synapses of each cell at one end of a projection, before and after an edit."""
+    population, cells = circuit.populations[end], projection.synapses[column]
+    count = np.bincount(cells, minlength=len(population.parents))
+    before = count[population.ids]
+    if edit is None or projection.name not in edit.synapses:
+        return before, before
+    change, size = edit.synapses[projection.name], len(edit.parents.get(end, population.parents))
+    count = np.pad(count, (0, size - len(count))) - np.bincount(cells[change.removed], minlength=size)
+    count += np.bincount(change.values[column], minlength=size)
+    ids = edit.cells[end].column(population.cells, "id") if end in edit.cells else population.ids
+    return before, count[ids]
 
 
 def _activity(before: Circuit, phase: str, recording: Recording, epoch: int) -> np.ndarray:
@@ -204,10 +219,11 @@ def _activity(before: Circuit, phase: str, recording: Recording, epoch: int) -> 
 
 def _irregularity(part: PartRecording, population) -> float:
     """Return the coefficient of variation of interspike intervals, mean over cells with two intervals or more (NaN: none)."""
-    order = np.argsort(part.spikes.id, kind="stable")
-    cell, step = part.spikes.id[order], part.spikes.step[order]
+    row = population.rows(part.spikes.id)
+    order = np.argsort(row.astype(np.uint16) if len(population) <= 2**16 else row, kind="stable")  # 16 bits are sorted in linear time
+    cell, step = row[order], part.spikes.step[order]
     same = cell[1:] == cell[:-1]
-    interval, owner = np.diff(step)[same].astype(float), population.rows(cell[1:][same])
+    interval, owner = np.diff(step)[same].astype(float), cell[1:][same]
     count = np.bincount(owner, minlength=len(population))
     enough = count >= 2
     mean = np.bincount(owner, interval, len(population))[enough] / count[enough]

@@ -4,6 +4,7 @@ A rule is a frozen dataclass with one call, ``rule(circuit, recording, rng) -> E
 Whom it concerns is a selection; how many, a hazard (1/time), a count, or all of the selected.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +14,12 @@ from neurosim.distributions import draw
 from neurosim.errors import near
 from neurosim.events import Events
 from neurosim.lifecycle.selection import Everyone, Selected, largest_incoming
-from neurosim.projection import check_values
-from neurosim.simulate import check_delays
+from neurosim.projection import check_delays, check_values
+from neurosim.table import among, distinct, over_ids
 from neurosim.units import DIMENSIONLESS, Hz, Quantity, get_dimensions, ms, quantity, second, to_si
 
 TRIED = 16  # values of a distribution that are looked at before anything runs
-ENUMERATED = 4_000_000  # pairs of cells up to which absent pairs are listed rather than tried out
+ENUMERATED = 4_000_000  # pairs of cells up to which all are marked as joined or absent; of more, some are tried out
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,8 @@ class Rewiring:
         if hasattr(self.prune, "check"):
             self.prune.check(circuit, self.projection)
         if self.regrow is not None:
-            largest = np.full(TRIED, projection.synapses["weight"].max(initial=0.0))
-            weight, delay = self._values(projection, largest, np.random.default_rng(0))
+            largest = projection.synapses["weight"].max(initial=0.0)
+            weight, delay = self._values(projection, TRIED, lambda: np.full(TRIED, largest), np.random.default_rng(0))
             what = f"regrown synapses of {self.projection!r}"
             check_values(circuit[projection.source], projection.receptor, projection.synapse, weight, delay, what)
             if circuit.dt_si is not None:
@@ -145,40 +146,59 @@ class Rewiring:
         source, target = circuit[projection.source], circuit[projection.target]
         pre, post = source.rows(projection.synapses["pre"]), target.rows(projection.synapses["post"])
         new_pre, new_post = absent_pairs(len(source), len(target), pre, post, source is target, probability(self.regrow, recording), rng)
-        weight, delay = self._values(projection, largest_incoming(projection, len(target), post)[new_post], rng)
+        weight, delay = self._values(projection, len(new_post), lambda: largest_incoming(projection, len(target), post)[new_post], rng)
         return Events.link(self.projection, source.ids[new_pre], target.ids[new_post], weight, delay)
 
-    def _values(self, projection, largest: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
-        """Weights and delays of new synapses, one for each target's largest incoming weight."""
+    def _values(self, projection, size: int, largest: Callable[[], np.ndarray], rng) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and delays of new synapses; `largest` gives the largest incoming weight of the target of each, where they need it."""
         what = f"regrown synapses of {self.projection!r}"
         if not hasattr(self.weight, "sample") and get_dimensions(self.weight) is DIMENSIONLESS:
-            weight = float(self.weight) * largest
+            weight = float(self.weight) * largest()
         else:
-            weight = draw(self.weight, len(largest), rng, quantity(1.0, projection.receptor.dimensions), f"weight of {what}")
-        return weight, draw(self.delay, len(largest), rng, second, f"delay of {what}")
+            weight = draw(self.weight, size, rng, quantity(1.0, projection.receptor.dimensions), f"weight of {what}")
+        return weight, draw(self.delay, size, rng, second, f"delay of {what}")
 
 
 def absent_pairs(
     n_pre: int, n_post: int, pre, post, same: bool, chance: float | None, rng, count: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose each pair of cells that no synapse joins with one chance, or `count` of them; return (pre, post) rows, sorted."""
-    total = n_pre * n_post
-    taken = np.unique(np.concatenate([pre * n_post + post, np.arange(n_pre) * (n_post + 1)]) if same else pre * n_post + post)
-    count = rng.binomial(total - len(taken), chance) if count is None else min(count, total - len(taken))
-    if total <= ENUMERATED or count > (total - len(taken)) // 2:
-        chosen = rng.choice(np.setdiff1d(np.arange(total), taken, assume_unique=True), size=count, replace=False)
+    total, joined = n_pre * n_post, pre * n_post + post
+    if same:
+        joined = np.concatenate([joined, np.arange(n_pre) * (n_post + 1)])
+    marked = total <= ENUMERATED
+    taken = over_ids(total, joined, True, False) if marked else distinct(joined)
+    free = total - (np.count_nonzero(taken) if marked else len(taken))
+    count = rng.binomial(free, chance) if count is None else min(count, free)
+    if marked or count > free // 2:
+        numbers = rng.choice(free, size=count, replace=False)
+        chosen = _unmarked(taken, numbers) if marked else numbers + np.searchsorted(taken - np.arange(len(taken)), numbers, side="right")
     else:
-        chosen = np.empty(0, dtype=np.int64)
-        while len(chosen) < count:
-            tried = rng.integers(total, size=2 * (count - len(chosen)) + 16)
-            place = np.minimum(np.searchsorted(taken, tried), len(taken) - 1) if len(taken) else 0
-            free = tried[taken[place] != tried] if len(taken) else tried
-            # Keep the order of drawing, so that cutting the surplus favours no pair.
-            joined = np.concatenate([chosen, free])
-            _, where = np.unique(joined, return_index=True)
-            chosen = joined[np.sort(where)][:count]
-    chosen = np.sort(chosen)
-    return chosen // n_post, chosen % n_post
+        chosen = _tried(total, taken, count, rng)
+    return np.divmod(np.sort(chosen), n_post)
+
+
+def _unmarked(mask: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Return the places of the false of a mask that have these numbers; they are counted byte by byte, then within one."""
+    packed = np.packbits(mask)
+    there = 8 - np.bitwise_count(packed)
+    passed = np.cumsum(there, dtype=np.int64)
+    byte = np.searchsorted(passed, numbers, side="right")
+    left = numbers - (passed[byte] - there[byte])
+    within = np.cumsum(np.unpackbits(packed[byte, None], axis=1) == 0, axis=1, dtype=np.int8)
+    return 8 * byte + np.argmax(within > left[:, None], axis=1)
+
+
+def _tried(total: int, taken: np.ndarray, count: int, rng) -> np.ndarray:
+    """Draw numbers below a total until there are so many different ones that are not taken."""
+    chosen = np.empty(0, dtype=np.int64)
+    while len(chosen) < count:
+        tried = rng.integers(total, size=2 * (count - len(chosen)) + 16)
+        # Keep the order of drawing, so that cutting the surplus favours no pair.
+        joined = np.concatenate([chosen, tried[~among(tried, taken)]])
+        _, where = np.unique(joined, return_index=True)
+        chosen = joined[np.sort(where)][:count]
+    return chosen
 
 
 def choose(rule, selected: Selected, recording, rng) -> Selected:

@@ -27,7 +27,8 @@ class Everyone:
 
     def __call__(self, circuit, recording, name: str) -> Selected:
         ids = circuit[name].ids
-        return Selected(ids, np.full(len(ids), np.nan), np.full(len(ids), np.nan))
+        none = np.broadcast_to(np.nan, len(ids))
+        return Selected(ids, none, none)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from neurosim.events import Events
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle
 from neurosim.lifecycle.rules import absent_pairs
+from neurosim.settle import bereft
+from neurosim.table import over_ids
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,9 @@ class Yoked:
             chosen["death", name] = {"cell": dead[name]}
             chosen["division", name] = {"mother": _some(np.setdiff1d(population.ids, dead[name]), asked.get(("division", name)), rng)}
         for name, projection in circuit.projections.items():
-            synapses = projection.synapses
-            stays = ~(np.isin(synapses["pre"], dead[projection.source]) | np.isin(synapses["post"], dead[projection.target]))
-            chosen["unlink", name] = {"synapse": _some(projection.ids[stays], asked.get(("unlink", name)), rng)}
-            chosen["link", name] = _pairs(circuit, projection, dead, asked.get(("link", name)), rng)
+            alive = ~bereft(circuit, projection, dead)
+            chosen["unlink", name] = {"synapse": _some(projection.ids[alive], asked.get(("unlink", name)), rng)}
+            chosen["link", name] = _pairs(circuit, projection, dead, alive, asked.get(("link", name)), rng)
         tables = {}
         for key, table in asked.items():
             size = len(next(iter(chosen[key].values())))
@@ -71,17 +72,16 @@ def yoked(life: Lifecycle, history: History) -> Lifecycle:
 
 def _some(ids: np.ndarray, table: np.ndarray | None, rng) -> np.ndarray:
     wanted = 0 if table is None else len(table)
-    return rng.permutation(ids)[:wanted]
+    return ids[rng.permutation(len(ids))[:wanted]]
 
 
-def _pairs(circuit, projection, dead, table: np.ndarray | None, rng) -> dict[str, np.ndarray]:
+def _pairs(circuit, projection, dead, alive, table: np.ndarray | None, rng) -> dict[str, np.ndarray]:
     """Choose pairs of surviving cells without a synapse."""
     source, target = circuit.populations[projection.source], circuit.populations[projection.target]
     ids = [np.setdiff1d(side.ids, dead[side.name]) for side in (source, target)]
     if table is None or not all(map(len, ids)):
         return {"pre": np.empty(0, np.int64), "post": np.empty(0, np.int64)}
-    synapses = projection.synapses
-    alive = np.isin(synapses["pre"], ids[0]) & np.isin(synapses["post"], ids[1])
-    taken = [np.searchsorted(own, synapses[end][alive]) for own, end in zip(ids, ("pre", "post"), strict=True)]
+    sides = zip(ids, (source, target), ("pre", "post"), strict=True)
+    taken = [over_ids(len(side.parents), own, np.arange(len(own)), -1)[projection.synapses[end][alive]] for own, side, end in sides]
     pre, post = absent_pairs(len(ids[0]), len(ids[1]), *taken, source is target, None, rng, count=len(table))
     return {"pre": ids[0][pre], "post": ids[1][post]}

@@ -1,11 +1,12 @@
 """Circuits, drives and comparisons that the tests of the boundary contract share.
 
-All use one population `exc` and the projections `plastic` and `fixed`, so that the Cython target compiles each kind of cell once.
+All use one population `exc` and the projections `plastic` and `fixed`, so that each target compiles each kind of cell once.
 """
 
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 import neurosim as ns
 from neurosim.table import Table
@@ -25,6 +26,14 @@ RECIPES = {
 }
 NUMPY = ns.Brian2(target="numpy")
 CYTHON = ns.Brian2(target="cython")
+LIBRARY = ns.Brian2(target="library", arithmetic="strict")
+FAST = ns.Brian2(target="library", arithmetic="fast")
+TARGETS = {"numpy": NUMPY, "cython": CYTHON, "library": LIBRARY, "fast": FAST}
+
+
+def on_targets(*names):
+    """Run a test, or a fixture, on each of these targets, as `backend`."""
+    return pytest.mark.parametrize("backend", [TARGETS[name] for name in names], ids=names)
 
 
 def build(cell, size=20, chance=0.2, contacts=2, seed=3, strength=1.0, inhibition=None):

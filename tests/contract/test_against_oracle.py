@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from circuits import CYTHON, DT, NUMPY, build, drive, run, spikes, tampered
+from circuits import DT, NUMPY, build, drive, on_targets, run, spikes, tampered
 from oracle import Cell, Oracle
 
 import neurosim as ns
@@ -178,17 +178,22 @@ def happenings(circuit, rng):
 
 
 def life(kind, seed, backend, epochs, spoil=lambda circuit: circuit):
-    """Run a circuit and its twin through boundaries and return the number of spikes, those lost, and both at the end."""
+    """Run a circuit and its twin through boundaries, on an engine that stays, and return the numbers of spikes and of those lost."""
+    with backend.opened() as running:
+        return lived(kind, seed, running, epochs, spoil)
+
+
+def lived(kind, seed, running, epochs, spoil):
     circuit, inputs = build(kind, seed=seed), drive(kind)
     twin, rng, count, losses = Twin(circuit, inputs), np.random.default_rng(seed), 0, 0
     for steps in epochs:
-        circuit, recording = run(circuit, steps, inputs, backend)
+        circuit, recording = run(circuit, steps, inputs, running)
         assert spikes(recording) == twin.run(steps)
         count += len(spikes(recording))
         same(circuit, twin)
         events = happenings(circuit, rng)
         edit = ns.plan(circuit, events)
-        after = spoil(ns.apply(circuit, events))
+        after = spoil(running.carry_out(edit))
         lost = twin.live_through(circuit, after, events)
         assert {name: edit.lost[name] for name in edit.lost} == {name: lost[name] for name in edit.lost}
         losses += sum(lost.values())
@@ -199,8 +204,9 @@ def life(kind, seed, backend, epochs, spoil=lambda circuit: circuit):
 
 @SIDES
 @pytest.mark.parametrize("seed", [1, 2])
-def test_random_lives(kind, seed):
-    count, losses = life(kind, seed, CYTHON, [333, 400, 251, 16, 500])
+@on_targets("cython", "library", "fast")
+def test_random_lives(kind, seed, backend):
+    count, losses = life(kind, seed, backend, [333, 400, 251, 16, 500])
     assert count > 100 and losses > 3
 
 
@@ -225,6 +231,7 @@ def shifted(circuit):
 
 @SIDES
 @pytest.mark.parametrize("spoil", [wrong_weights, early, shifted])
-def test_control_small_damage_is_seen(kind, spoil):
+@on_targets("cython", "library")
+def test_control_small_damage_is_seen(kind, spoil, backend):
     with pytest.raises(AssertionError):
-        life(kind, 1, CYTHON, [333, 400], spoil)
+        life(kind, 1, backend, [333, 400], spoil)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from circuits import CELLS, CYTHON, NUMPY, RECIPES, build, drive, in_flight, run, spikes
+from circuits import CELLS, NUMPY, RECIPES, TARGETS, build, drive, in_flight, on_targets, run, spikes
 
 import neurosim as ns
 from neurosim.units import Hz, ms, nA, quantity
@@ -46,30 +46,38 @@ def with_and_without(cell, inputs, backend, dead, steps, size=20, before=500, **
 
 
 @pytest.mark.parametrize(
-    "cell, backend", [*((cell, CYTHON) for cell in CELLS), ("leaky_adaptive_threshold", NUMPY), ("hodgkin_huxley", NUMPY)]
+    "cell, target",
+    [
+        *((cell, target) for cell in CELLS for target in ("cython", "library", "fast")),
+        ("leaky_adaptive_threshold", "numpy"),
+        ("hodgkin_huxley", "numpy"),
+    ],
 )
-def test_removing_a_silent_cell_changes_nothing_else(cell, backend):
-    before, steps = (500, 2000) if backend is CYTHON else (250, 250)
+def test_removing_a_silent_cell_changes_nothing_else(cell, target):
+    backend = TARGETS[target]
+    before, steps = (250, 250) if backend is NUMPY else (500, 2000)
     (whole, recording), (left, shorter) = with_and_without(cell, silencing(cell, 20), backend, [SILENT], steps, before=before)
     assert recording["exc"].counts[SILENT] == 0 and recording["exc"].counts.sum() > 15
     assert spikes(shorter) == spikes(recording)
     assert rows_of(left, [SILENT]) == rows_of(whole, [SILENT])
 
 
+@on_targets("cython", "library")
 @on_all_cells
-def test_of_many_silent_cells_among_thousands_of_spikes(cell):
+def test_of_many_silent_cells_among_thousands_of_spikes(cell, backend):
     silent = [0, 5, 6, 40, 79]
     inputs = silencing(cell, 80, silent)
-    (whole, recording), (left, shorter) = with_and_without(cell, inputs, CYTHON, silent, 600, size=80, chance=1.0, strength=0.1)
+    (whole, recording), (left, shorter) = with_and_without(cell, inputs, backend, silent, 600, size=80, chance=1.0, strength=0.1)
     assert in_flight(whole) > 1000
     assert spikes(shorter) == spikes(recording)
     assert rows_of(left, silent) == rows_of(whole, silent)
 
 
+@on_targets("cython", "library", "fast")
 @on_all_cells
-def test_control_removing_a_cell_that_spikes_is_seen(cell):
+def test_control_removing_a_cell_that_spikes_is_seen(cell, backend):
     inputs = silencing(cell, 20)
-    (_, recording), (_, shorter) = with_and_without(cell, inputs, CYTHON, [8], 2000)
+    (_, recording), (_, shorter) = with_and_without(cell, inputs, backend, [8], 2000)
     assert recording["exc"].counts[8] > 0
     assert spikes(shorter) != spikes(recording, but=[8])
 
@@ -92,7 +100,7 @@ def test_no_synapse_names_the_dead_and_their_ids_are_not_used_again():
         ns.apply(again, ns.Events.kill("exc", [20]))
 
 
-@pytest.mark.parametrize("backend", [CYTHON, NUMPY], ids=["cython", "numpy"])
+@on_targets(*TARGETS)
 def test_a_population_may_die_out(backend):
     middle, _ = run(build("leaky_conductance"), 300, drive("leaky_conductance"), backend)
     events = ns.Events.kill("exc", middle["exc"].ids)

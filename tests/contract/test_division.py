@@ -4,12 +4,13 @@ from functools import cache
 
 import numpy as np
 import pytest
-from circuits import CELLS, CYTHON, EMPTY_FLIGHT, HH, NUMPY, build, drive, in_flight, run, spikes, tampered
+from circuits import CELLS, CYTHON, EMPTY_FLIGHT, HH, TARGETS, build, drive, in_flight, run, spikes, tampered
 
 import neurosim as ns
 from neurosim.units import Hz, ms, mV, nS
 
 on_all_cells = pytest.mark.parametrize("cell", CELLS)
+to_the_bit = pytest.mark.parametrize("target", ["cython", "library"])
 PICOVOLT = 1e-12  # 1e-9 mV
 V = [ns.Trace("exc", "v")]
 
@@ -24,9 +25,9 @@ class Moment:
     A leaky cell is then refractory; of a Hodgkin-Huxley cell v is above threshold.
     """
 
-    def __init__(self, cell, shared=True, backend=CYTHON, steps=500, **size):
-        self.inputs, self.backend, self.futures = drive(cell, shared=shared), backend, {}
-        circuit = build(cell, **size)
+    def __init__(self, cell, target="cython", shared=True, steps=500, **size):
+        self.inputs, self.backend, self.futures = drive(cell, shared=shared), TARGETS[target], {}
+        circuit, backend = build(cell, **size), self.backend
         _, recording = run(circuit, steps, self.inputs, backend)
         step, mother = max(spike for spike in spikes(recording) if spike[0] < steps - 30)
         self.circuit, _ = run(circuit, step + 2, self.inputs, backend)
@@ -73,42 +74,47 @@ def check_invisible(at, mothers, steps, divided=None):
     np.testing.assert_allclose(new["weight"][copies], new["weight"][grown["plastic"].rows(new["parent"][copies])], rtol=1e-12)
 
 
+@to_the_bit
 @on_all_cells
-def test_in_the_middle_of_a_spike(cell):
-    at = moment(cell)
+def test_in_the_middle_of_a_spike(cell, target):
+    at = moment(cell, target)
     assert in_flight(at.circuit) > 5
     check_invisible(at, at.mothers[:1], 2000)
 
 
+@to_the_bit
 @on_all_cells
-def test_of_connected_cells_at_once(cell):
-    at = moment(cell)
+def test_of_connected_cells_at_once(cell, target):
+    at = moment(cell, target)
     assert len(at.mothers) > 2
     check_invisible(at, at.mothers, 2000)
 
 
+@to_the_bit
 @on_all_cells
-def test_of_every_cell_at_once(cell):
-    at = moment(cell)
+def test_of_every_cell_at_once(cell, target):
+    at = moment(cell, target)
     check_invisible(at, at.circuit["exc"].ids.tolist(), 2000)
 
 
 @pytest.mark.parametrize("cell", ["leaky_conductance", "traub_miles"])
 def test_on_numpy(cell):
-    at = Moment(cell, backend=NUMPY, steps=300)
+    at = Moment(cell, "numpy", steps=300)
     check_invisible(at, at.mothers, 400)
 
 
+@to_the_bit
 @on_all_cells
-def test_with_thousands_of_spikes_in_flight(cell):
-    at = Moment(cell, size=80, chance=1.0, strength=0.1)
+def test_with_thousands_of_spikes_in_flight(cell, target):
+    at = Moment(cell, target, size=80, chance=1.0, strength=0.1)
     while in_flight(at.circuit) < 1000:
-        at.circuit, _ = run(at.circuit, 10, at.inputs, CYTHON)
+        at.circuit, _ = run(at.circuit, 10, at.inputs, at.backend)
     check_invisible(at, at.mothers, 1000)
 
 
-def test_of_daughters_and_granddaughters():
-    at = moment("leaky_conductance")
+@to_the_bit
+def test_of_daughters_and_granddaughters(target):
+    at = moment("leaky_conductance", target)
     once = divide(at.circuit, at.mothers)
     twice = divide(once, once["exc"].ids[-4:])
     assert twice["exc"].cells["parent"][-4:].tolist() == once["exc"].ids[-4:].tolist()
@@ -144,17 +150,19 @@ def _at_rest(divided, count):
 
 
 @pytest.mark.parametrize("wrong", WRONG)
+@to_the_bit
 @on_all_cells
-def test_control_a_wrong_division_is_seen(cell, wrong):
-    at = moment(cell)
+def test_control_a_wrong_division_is_seen(cell, target, wrong):
+    at = moment(cell, target)
     mothers = at.circuit["exc"].ids.tolist()
     with pytest.raises(AssertionError):
         check_invisible(at, mothers, 2000, divided=WRONG[wrong](at.circuit, mothers))
 
 
+@to_the_bit
 @on_all_cells
-def test_control_own_noise_is_seen(cell):
-    at = Moment(cell, shared=False)
+def test_control_own_noise_is_seen(cell, target):
+    at = Moment(cell, target, shared=False)
     with pytest.raises(AssertionError):
         check_invisible(at, at.mothers, 2000)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from circuits import CELLS, CYTHON, DT, NUMPY, build, drive, in_flight, run, tampered
+from circuits import CELLS, CYTHON, DT, NUMPY, TARGETS, build, drive, in_flight, run, tampered
 
 import neurosim as ns
 from neurosim.table import Table
@@ -48,9 +48,9 @@ def mid_flight(backend, **others):
     return circuit, given
 
 
-@pytest.fixture(params=[NUMPY, CYTHON], ids=["numpy", "cython"])
+@pytest.fixture(params=["numpy", "cython", "library"])
 def backend(request):
-    return request.param
+    return TARGETS[request.param]
 
 
 def test_each_spike_arrives_after_its_delay(backend):

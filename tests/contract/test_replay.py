@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from circuits import CELLS, CYTHON, LEAKY, NUMPY, build, differences, drive, run, spikes
+from circuits import CELLS, CYTHON, LEAKY, LIBRARY, NUMPY, build, differences, drive, run, spikes
 
 import neurosim as ns
 from neurosim.lifecycle import develop as development
@@ -28,8 +28,8 @@ def life(cell, extra=()):
     ])  # fmt: skip
 
 
-def lived(cell, extra=(), **others):
-    return ns.develop(build(cell), life(cell, extra), inputs=drive(cell), backend=CYTHON, progress=False, **others)
+def lived(cell, extra=(), backend=CYTHON, **others):
+    return ns.develop(build(cell), life(cell, extra), inputs=drive(cell), backend=backend, progress=False, **others)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,12 @@ def same_history(one, other):
     assert differences(one.circuit, other.circuit) == []
     assert one.events.tobytes() == other.events.tobytes()
     assert one.census.tobytes() == other.census.tobytes()
+
+
+@on_three
+def test_the_library_lives_the_same_life_to_the_bit(histories, cell):
+    """Its engine stays over the whole life and is edited; Cython's network is built anew for each epoch."""
+    same_history(histories[cell], lived(cell, backend=LIBRARY))
 
 
 def test_control_another_seed_gives_another_history(histories):

@@ -4,13 +4,15 @@ from functools import cache
 
 import numpy as np
 import pytest
-from circuits import CELLS, CYTHON, EMPTY_FLIGHT, NUMPY, build, differences, drive, in_flight, run, spikes, tampered
+from circuits import CELLS, EMPTY_FLIGHT, NUMPY, TARGETS, build, differences, drive, in_flight, on_targets, run, spikes, tampered
 
 import neurosim as ns
 from neurosim.units import Hz, ms, mV, pA
 
 TRACES = [ns.Trace("exc", "v"), ns.Trace("plastic", "weight", synapses=40)]
 on_all_cells = pytest.mark.parametrize("cell", CELLS)
+compiled = on_targets("cython", "library", "fast")
+to_the_bit = pytest.mark.parametrize("target", ["cython", "library"])
 
 
 def pieces(circuit, lengths, inputs, backend, between=lambda circuit: circuit):
@@ -43,9 +45,10 @@ def unchanged(cell, lengths, backend, between=lambda circuit: circuit, **size):
     return whole
 
 
+@compiled
 @on_all_cells
-def test_100_ms_and_100_ms_are_200_ms(cell):
-    after = unchanged(cell, [1000, 1000], CYTHON)
+def test_100_ms_and_100_ms_are_200_ms(cell, backend):
+    after = unchanged(cell, [1000, 1000], backend)
     assert in_flight(after) > 10 and "noise:exc.I_e.NoiseCurrent" in after["exc"].cells
 
 
@@ -54,9 +57,10 @@ def test_on_numpy_too(cell):
     unchanged(cell, [250, 150], NUMPY)
 
 
+@compiled
 @on_all_cells
-def test_many_uneven_pieces(cell):
-    unchanged(cell, [1, 3, 96, 1, 149, 250], CYTHON)
+def test_many_uneven_pieces(cell, backend):
+    unchanged(cell, [1, 3, 96, 1, 149, 250], backend)
 
 
 @pytest.mark.parametrize("cell", ["leaky_adaptive_threshold", "hodgkin_huxley"])
@@ -64,9 +68,10 @@ def test_many_uneven_pieces_on_numpy(cell):
     unchanged(cell, [1, 3, 96, 150], NUMPY)
 
 
+@on_targets("cython", "library")
 @on_all_cells
-def test_with_thousands_of_spikes_in_flight(cell):
-    after = unchanged(cell, [613, 187], CYTHON, size=80, chance=1.0, strength=0.1)
+def test_with_thousands_of_spikes_in_flight(cell, backend):
+    after = unchanged(cell, [613, 187], backend, size=80, chance=1.0, strength=0.1)
     assert in_flight(after) > 1000
 
 
@@ -75,26 +80,28 @@ def test_with_thousands_of_spikes_in_flight_on_numpy():
     assert in_flight(after) > 1000
 
 
+@compiled
 @on_all_cells
-def test_surgery_that_changes_nothing_changes_nothing(cell):
-    middle, _ = run(build(cell), 700, drive(cell), CYTHON)
+def test_surgery_that_changes_nothing_changes_nothing(cell, backend):
+    middle, _ = run(build(cell), 700, drive(cell), backend)
     assert in_flight(middle) > 10
     assert differences(middle, ns.apply(middle, ns.Events())) == []
-    unchanged(cell, [300, 400], CYTHON, between=lambda circuit: ns.apply(circuit, ns.Events()))
+    unchanged(cell, [300, 400], backend, between=lambda circuit: ns.apply(circuit, ns.Events()))
 
 
-def test_a_run_of_no_steps_changes_nothing():
-    for backend in (NUMPY, CYTHON):
-        middle, _ = run(build("leaky_conductance"), 700, drive("leaky_conductance"), backend)
-        after, recording = run(middle, 0, drive("leaky_conductance"), backend)
-        assert in_flight(middle) > 10 and differences(middle, after) == [] and recording["exc"].counts.sum() == 0
+@on_targets(*TARGETS)
+def test_a_run_of_no_steps_changes_nothing(backend):
+    middle, _ = run(build("leaky_conductance"), 700, drive("leaky_conductance"), backend)
+    after, recording = run(middle, 0, drive("leaky_conductance"), backend)
+    assert in_flight(middle) > 10 and differences(middle, after) == [] and recording["exc"].counts.sum() == 0
 
 
+@compiled
 @on_all_cells
-def test_recording_changes_nothing(cell):
+def test_recording_changes_nothing(cell, backend):
     circuit = build(cell)
-    watched, _ = run(circuit, 400, drive(cell), CYTHON, record=TRACES)
-    alone, _ = run(circuit, 400, drive(cell), CYTHON)
+    watched, _ = run(circuit, 400, drive(cell), backend, record=TRACES)
+    alone, _ = run(circuit, 400, drive(cell), backend)
     assert differences(watched, alone) == []
 
 
@@ -118,36 +125,39 @@ LOSSES = {
 
 
 @cache
-def halfway(cell):
+def halfway(cell, target):
     """A circuit in the middle of its run, and where it goes from there."""
-    middle, _ = run(build(cell), 400, drive(cell), CYTHON)
-    return middle, run(middle, 400, drive(cell), CYTHON)[0]
+    middle, _ = run(build(cell), 400, drive(cell), TARGETS[target])
+    return middle, run(middle, 400, drive(cell), TARGETS[target])[0]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
+@to_the_bit
 @on_all_cells
-def test_control_what_a_boundary_loses_is_seen(cell, loss):
+def test_control_what_a_boundary_loses_is_seen(cell, target, loss):
     damage, where = LOSSES[loss]
-    middle, good = halfway(cell)
-    bad, _ = run(damage(middle), 400, drive(cell), CYTHON)
+    middle, good = halfway(cell, target)
+    bad, _ = run(damage(middle), 400, drive(cell), TARGETS[target])
     assert where not in differences(middle, damage(middle)) and where in differences(good, bad)
 
 
+@on_targets("cython", "library")
 @pytest.mark.parametrize("cell", ["leaky_conductance", "leaky_adaptive_threshold", "traub_miles"])
-def test_control_refractoriness_that_is_lost_is_seen(cell):
+def test_control_refractoriness_that_is_lost_is_seen(cell, backend):
     """A leaky cell that forgot its last spike spikes too early; a Hodgkin-Huxley cell above threshold that forgot its crossing spikes again."""
     circuit = build(cell)
-    _, recording = run(circuit, 400, drive(cell), CYTHON)
+    _, recording = run(circuit, 400, drive(cell), backend)
     moment = int(recording["exc"].spikes.step[-1])
-    middle, _ = run(circuit, moment + 2, drive(cell), CYTHON)
+    middle, _ = run(circuit, moment + 2, drive(cell), backend)
     assert not middle["exc"].cells["not_refractory"].all()
-    _, good = run(middle, 100, drive(cell), CYTHON)
-    _, bad = run(forget("exc", "lastspike", "not_refractory")(middle), 100, drive(cell), CYTHON)
+    _, good = run(middle, 100, drive(cell), backend)
+    _, bad = run(forget("exc", "lastspike", "not_refractory")(middle), 100, drive(cell), backend)
     assert spikes(good) != spikes(bad)
 
 
+@on_targets("numpy", "library", "fast")
 @pytest.mark.parametrize("length", [125, 100, 1, 99])
-def test_with_currents_that_go_on_and_off(length):
+def test_with_currents_that_go_on_and_off(length, backend):
     """Steps from 10 to 30 ms and from 25 ms on: boundaries before, at and after each onset and offset."""
     circuit = build("leaky_conductance")
     inputs = [
@@ -155,12 +165,12 @@ def test_with_currents_that_go_on_and_off(length):
         ns.StepCurrent("exc", "I_e", -50 * pA, start=25 * ms, cells=[3, 4], name="second"),
     ]
     lengths = [length] * 3 + [400 - 3 * length]
-    whole, recording = pieces(circuit, [400], inputs, NUMPY)
-    split, joined = pieces(circuit, lengths, inputs, NUMPY)
+    whole, recording = pieces(circuit, [400], inputs, backend)
+    split, joined = pieces(circuit, lengths, inputs, backend)
     assert differences(whole, split) == [] and same_recordings(recording, joined) and recording["exc"].counts.sum() > 20
 
 
-def presented(length):
+def presented(length, backend):
     """Sources that show four images of 15 ms to cells with an adaptive threshold and normalised plastic weights."""
     source, exc = ns.create("source", "spike_source", 6), ns.create("exc", "leaky_adaptive_threshold", 4)
     stdp = ns.load_synapse("stdp_pair").replace(w_max=20 * mV, A_plus=0.05, A_minus=0.02, w_total=12 * mV, normalise="incoming")
@@ -169,14 +179,15 @@ def presented(length):
     inputs = [ns.Presentations("source", rates, duration=15 * ms, start=5 * ms)]
     circuit, recordings = ns.Circuit([source, exc], [learning.replace(name="plastic")], seed=2), []
     for steps in length:
-        circuit, recording = run(circuit, steps, inputs, NUMPY, record=TRACES[:1])
+        circuit, recording = run(circuit, steps, inputs, backend, record=TRACES[:1])
         recordings.append(recording)
     return circuit, spikes(*recordings), spikes(*recordings, name="source")
 
 
+@on_targets("numpy", "library", "fast")
 @pytest.mark.parametrize("lengths", [[51, 149, 150, 250], [199, 1, 1, 399], [120, 480]])
-def test_with_images_presented(lengths):
+def test_with_images_presented(lengths, backend):
     """Boundaries at, just before and after an onset, and in the middle of an image."""
-    whole, split = presented([600]), presented(lengths)
+    whole, split = presented([600], backend), presented(lengths, backend)
     assert differences(whole[0], split[0]) == [] and whole[1:] == split[1:]
     assert len(whole[1]) > 5 and len(whole[2]) > 30 and whole[0]["exc"].cells["theta"].any()

@@ -114,7 +114,7 @@ def census(before, after, edit, events):
         assert not set(done.dead[name]) & set(done.divisions[name]["mother"])
     for name in NAMES:
         change = edit.synapses.get(name)
-        made, left = (0, len(before[name])) if change is None else (len(change.rows) - change.kept, change.kept)
+        made, left = (0, len(before[name])) if change is None else (len(change.origin), change.kept)
         assert len(after[name]) == left + made and after[name].next_id == before[name].next_id + made
     carried_out = sum(len(table) for kind in ("deaths", "divisions", "unlinked", "links") for table in getattr(done, kind).values())
     assert carried_out + sum(edit.dropped.values()) == len(events)

@@ -1,0 +1,218 @@
+"""From pieces of code to one C++ source and the layout of its memory: tables, columns, constants, pathways."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import resources
+
+from neurosim.backends.library.batches import BATCH, batched
+from neurosim.backends.library.pieces import Array, Piece, Value
+from neurosim.backends.noise import PHILOX_SOURCE
+from neurosim.errors import UnsupportedModelError
+
+AHEAD = 8  # synapses between the one that is worked on and the one whose state is called for: they lie scattered in memory
+WIDTHS = {"double": 8, "int64_t": 8, "int32_t": 4, "char": 1}
+DRAW = re.compile(r"philox_(poisson|normal)\((\w+), (\w+), (\w+), t_in_timesteps((?:, \w+)*)\)")
+CLOCK = {"t": "&engine.t", "dt": "&engine.dt", "timestep": "&engine.step"}
+PRE, POST, DELAY = "_synaptic_pre", "_synaptic_post", "delay_steps"  # rows of the cells of a synapse, and its delay
+
+
+@dataclass
+class Layout:
+    """Hold where everything stands in a library's memory: what generated code and the engine have to agree on.
+
+    `tables` maps names to columns and their C++ types, in order; shared numbers of a part stand in the table of one row
+    "<part>.shared". `constants` are (part, name) of the values given at run time, `pathways` (projection, end), `feeds`
+    and `populations` names of populations.
+    """
+
+    populations: list[str]
+    tables: dict[str, dict[str, str]] = field(default_factory=dict)
+    constants: list[tuple[str, str]] = field(default_factory=list)
+    pathways: list[tuple[str, str]] = field(default_factory=list)
+    feeds: list[str] = field(default_factory=list)
+
+    def place(self, table: str, column: str, kind: str) -> tuple[int, int]:
+        """Return the numbers of a table and of its column, a new one if need be."""
+        columns = self.tables.setdefault(table, {})
+        columns.setdefault(column, kind)
+        return list(self.tables).index(table), list(columns).index(column)
+
+    def to_json(self) -> dict:
+        """Return the layout as plain lists and dicts."""
+        return json.loads(json.dumps(self.__dict__))
+
+    @classmethod
+    def from_json(cls, known: dict) -> "Layout":
+        """Make a layout again from plain lists and dicts."""
+        pairs = {name: [tuple(pair) for pair in known[name]] for name in ("constants", "pathways")}
+        return cls(**{**known, **pairs})
+
+
+def write(pieces: list[Piece], populations: list[str], projections: list[str], given: Callable[[str, str], bool], fast: bool) -> tuple[str, Layout]:
+    """Return the C++ source of all pieces, run in their order, and its layout.
+
+    ``given(part, constant)`` says which constants get their values at run time; the others are written into the code. `fast`
+    arithmetic may take other functions than those of the C library.
+    Raises UnsupportedModelError for an array of which the engine does not know what it is.
+    """
+    layout = Layout(populations, {name: {} for name in (*populations, *projections)})
+    for projection in projections:
+        for column in (PRE, POST, DELAY):
+            layout.place(projection, column, "int32_t")
+    functions, calls = [], []
+    for number, piece in enumerate(pieces):
+        if piece.template == "feed":
+            calls.append(f"feeds[{len(layout.feeds)}].emit(events[{populations.index(piece.events)}], step);")
+            layout.feeds.append(piece.events)
+        elif piece.template == "synapses_push_spikes":
+            table, _ = layout.place(piece.owner, PRE, "int32_t")
+            calls.append(f"pathways[{len(layout.pathways)}].push(events[{populations.index(piece.events)}], tables[{table}], step);")
+            layout.pathways.append((piece.owner, piece.end))
+        else:
+            functions.append(_function(number, piece, layout, given, fast))
+            calls.append(f"code_{number}::run(*this);  // {piece.name}")
+    ours = [resources.files("neurosim.backends.library").joinpath(name).read_text(encoding="utf-8") for name in ("engine.h", "draws.h")]
+    advance = "\n    ".join(calls)
+    head = "\n".join([f"#define NEUROSIM_FAST {int(fast)}", PHILOX_SOURCE, *ours])
+    return f"{head}\n{''.join(functions)}\nvoid neurosim::Engine::advance() {{\n    {advance}\n}}\n", layout
+
+
+def _function(number: int, piece: Piece, layout: Layout, given, fast: bool) -> str:
+    lines = [_pointer(one, piece, layout) for one in piece.arrays]
+    lines += [_constant(one, piece, layout, given) for one in piece.values]
+    lines += ["size_t _vectorisation_idx = -1;", piece.scalar, *_loop(piece, layout, fast)]
+    body = "\n".join(line for block in lines for line in block.splitlines() if line.strip())
+    return f"\nnamespace code_{number} {{\n{piece.support}\n{piece.defines}\nstatic __attribute__((noinline)) void run(Engine& engine) {{\n{body}\n}}\n}}\n"
+
+
+def _pointer(array: Array, piece: Piece, layout: Layout) -> str:
+    if array.variable in CLOCK and array.scalar:
+        return f"const {array.type}* {array.pointer} = {CLOCK[array.variable]};"
+    part = array.owner if array.owner in layout.tables else None
+    if part is None or array.type not in WIDTHS or array.variable in ("i", "j", "N", "N_incoming", "N_outgoing"):
+        raise UnsupportedModelError(f"{piece.name} uses {array.variable!r} of {array.owner!r}, which a library does not keep")
+    table, column = layout.place(f"{part}.shared" if array.scalar else part, array.variable, array.type)
+    restrict = " " if array.scalar else " __restrict "
+    return f"{array.type}*{restrict}{array.pointer} = engine.tables[{table}].at<{array.type}>({column});"
+
+
+def _constant(value: Value, piece: Piece, layout: Layout, given) -> str:
+    if value.name == "N":
+        return f"const int64_t N = engine.tables[{list(layout.tables).index(piece.owner)}].size;"
+    head = f"const {value.type} {value.name} ="
+    if not given(piece.owner, value.name):
+        return f"{head} {_literal(value.value)};"
+    key = (piece.owner, value.name)
+    if key not in layout.constants:
+        layout.constants.append(key)
+    return f"{head} static_cast<{value.type}>(engine.constants[{layout.constants.index(key)}]);"
+
+
+def _literal(value) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NAN" if math.isnan(value) else f"{'-' if value < 0 else ''}INFINITY"
+    return repr(value).lower()
+
+
+def _loop(piece: Piece, layout: Layout, fast: bool) -> list[str]:
+    row = "_vectorisation_idx = _idx;" if "_vectorisation_idx" in piece.vector else ""
+    events = f"engine.events[{layout.populations.index(piece.events)}]" if piece.events else ""
+    if piece.template == "synapses":
+        return _deliveries(piece, layout, fast, row)
+    if piece.template == "reset":
+        return [
+            f"const neurosim::Events& events = {events};",
+            "for (int64_t _event = 0; _event < events.count; ++_event) {",
+            f"    const size_t _idx = events.rows[_event]; {row}",
+            piece.vector,
+            "}",
+        ]
+    size = f"engine.tables[{list(layout.tables).index(piece.owner)}].size"
+    if piece.template == "threshold":
+        pointer = {one.variable: one.pointer for one in piece.arrays}
+        refractory = (
+            [f"{pointer['not_refractory']}[_idx] = false;", f"{pointer['lastspike']}[_idx] = engine.t;"] if piece.refractory else []
+        )
+        return [
+            f"neurosim::Events& events = {events};",
+            f"const int64_t size = {size};",
+            "int32_t* rows = events.rows.data();",
+            "int64_t count = 0;",
+            "for (int64_t _idx = 0; _idx < size; ++_idx) {",
+            row,
+            piece.vector,
+            "    if (_cond) {",
+            "        rows[count++] = static_cast<int32_t>(_idx);",
+            *refractory,
+            "    }",
+            "}",
+            "events.count = count;",
+        ]
+    return [
+        f"const int64_t size = neurosim::padded({size});",
+        *_draws(piece),
+        "for (int64_t _idx = 0; _idx < size; ++_idx) {",
+        row,
+        DRAW.sub("draws[_idx]", piece.vector),
+        "}",
+    ]
+
+
+def _deliveries(piece: Piece, layout: Layout, fast: bool, row: str) -> list[str]:
+    """Visit the synapses that a spike reaches now, while the state of those that come next is called for."""
+    batch = batched(piece.vector) if fast else None
+    called = " ".join(f"__builtin_prefetch({name} + next);" for name in sorted(set(re.findall(r"(\w+)\[_idx\]", piece.vector))))
+    ahead = BATCH if batch else AHEAD
+    called = f"if (_at + {ahead} < length) {{ const size_t next = rows[_at + {ahead}]; {called} }}"
+    if batch:
+        loops = [
+            f"    double exponents[{batch.count}][{BATCH}];",
+            f"    for (int64_t _begin = 0; _begin < length; _begin += {BATCH}) {{",
+            f"        const int64_t _count = length - _begin < {BATCH} ? length - _begin : {BATCH};",
+            f"        for (int64_t _place = 0; _place < {BATCH}; ++_place) {{",
+            "            const size_t _idx = rows[_begin + (_place < _count ? _place : 0)];",
+            *batch.arguments,
+            "        }",
+            f"        for (auto& exponent : exponents) neurosim::exponentials<{BATCH}>(exponent);",
+            "        for (int64_t _place = 0; _place < _count; ++_place) {",
+            f"            const int64_t _at = _begin + _place; {called}",
+            f"            const size_t _idx = rows[_at]; {row}",
+            batch.vector,
+            "        }",
+            "    }",
+        ]
+    else:
+        loops = [
+            "    for (int64_t _at = 0; _at < length; ++_at) {",
+            f"        {called}",
+            f"        const size_t _idx = rows[_at]; {row}",
+            piece.vector,
+            "    }",
+        ]
+    return [
+        f"neurosim::Pathway& path = engine.pathways[{layout.pathways.index((piece.owner, piece.end))}];",
+        "neurosim::Pathway::Slot& slot = path.slot(engine.step);",
+        "const int32_t* rows; int64_t piece = -1, length;",
+        "while (path.stretch_of(slot, piece, rows, length)) {",
+        *loops,
+        "}",
+        "slot.rows.clear();",
+        "slot.cells.clear();",
+    ]
+
+
+def _draws(piece: Piece) -> list[str]:
+    """Draw for all cells at once what the loop would draw one by one; each input's piece has one draw."""
+    found = DRAW.search(piece.vector)
+    if found is None:
+        return []
+    pointer = {one.variable: one.pointer for one in piece.arrays}
+    kind, high, low, ids, values = found.groups()
+    columns = "".join(f"{pointer[name]}, " for name in values.split(", ")[1:])
+    return [
+        "double* __restrict draws = engine.room(size);",
+        f"neurosim::{kind}s({high}, {low}, {pointer[ids]}, engine.step, {columns}size, draws);",
+    ]

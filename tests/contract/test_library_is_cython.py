@@ -1,0 +1,141 @@
+"""Under strict arithmetic a library gives the bits of the Cython target, for every cell and synapse file of the catalogue.
+
+One circuit for each cell file holds a population of sources that is shown images, every synapse file, every receptor, noise, step
+currents and delays; it lives through edits, carried out by the library's engine on one side and by plain surgery on the other.
+"""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from circuits import CYTHON, DT, FAST, LIBRARY, differences, in_flight, run, spikes
+
+import neurosim as ns
+from neurosim.model_parts import psp
+from neurosim.units import Hz, cm, ms, mV, pA, quantity, second, uA
+
+CELLS = [name for name in ns.cells() if not ns.load_cell(name).source]
+LENGTHS = [250, 330, 420]  # time steps; images change every 150 from step 50 on
+SIZE = 60
+on_all_cells = pytest.mark.parametrize("cell", CELLS)
+
+
+def jumps(model):
+    return [name for name, receptor in model.receptors.items() if receptor.kind == "jump" and receptor.unitary]
+
+
+def synapse(name, unit):
+    """A model of the catalogue with what it leaves open, in units of what moves a cell at rest by 1 mV."""
+    model = ns.load_synapse(name)
+    return model.replace(**dict.fromkeys(model.missing(), unit))
+
+
+def everything(cell, seed=5):
+    """A population of cells with each synapse file onto it, each of its receptors, and sources."""
+    rng = np.random.default_rng(seed)
+    model = ns.load_cell(cell)
+    source, exc = ns.create("source", "spike_source", 8), ns.create("exc", model, SIZE, seed=seed)
+    excitatory, *others = jumps(model)
+    unit = quantity(model.receptors[excitatory].unitary, model.receptors[excitatory].dimensions)
+    kinds = [("given", source, "static", excitatory, 1.0), *((name, exc, name, excitatory, 0.05) for name in ns.synapses())]
+    kinds += [(f"by_{receptor}", exc, "static", receptor, 0.1) for receptor in others]
+    projections = []
+    for name, pre, kind, receptor, scale in kinds:
+        slot = model.receptors[receptor]
+        size = len(pre) * SIZE
+        weight = quantity(rng.uniform(0, scale, size) * slot.unitary, slot.dimensions)
+        delay = rng.integers(0, 200, size) * DT * second
+        made = ns.connect(pre, exc, synapse(kind, unit), ns.AllToAll(autapses=True), receptor=receptor, weight=weight, delay=delay)
+        projections.append(made.replace(name=name, newborn="copy" if made.unsplittable else "split"))
+    return ns.Circuit([source, exc], projections, seed=seed)
+
+
+def drives(cell):
+    model = ns.load_cell(cell)
+    density = quantity(float(model.parameters["area"].value), (cm**2).dim) * uA / cm**2
+    rates = np.random.default_rng(1).uniform(20, 300, (8, 8)) * Hz
+    return [
+        ns.Presentations("source", rates, duration=15 * ms, start=5 * ms),
+        ns.PoissonInput("exc", jumps(model)[0], rate=400 * Hz, weight=psp(3 * mV)),
+        ns.NoiseCurrent("exc", "I_e", mean=0 * pA, sd=0.2 * density, tau=4 * ms),
+        ns.StepCurrent("exc", "I_e", 0.4 * density, start=20 * ms, stop=70 * ms, cells=np.arange(0, SIZE, 3)),
+    ]
+
+
+def events(circuit, seed):
+    """Deaths, divisions with shares and jitter, and in each projection links and unlinks."""
+    rng = np.random.default_rng(seed)
+    cells = rng.permutation(circuit["exc"].ids)
+    proposed = ns.Events.kill("exc", cells[:5]) + ns.Events.divide("exc", cells[5:12], rng=rng, share=(0.2, 0.9), jitter=0.1)
+    for name, projection in circuit.projections.items():
+        ends = rng.choice(circuit[projection.source].ids, 50), rng.choice(cells[5:], 50)
+        weight = np.full(50, projection.synapses["weight"].max())
+        proposed += ns.Events.unlink(name, rng.choice(projection.ids, 40, replace=False))
+        proposed += ns.Events.link(name, *ends, weight, rng.integers(0, 200, 50) * DT)
+    return proposed
+
+
+def lived(cell, backend):
+    """Run in pieces with edits in between, on one engine where there is one; return circuits at each boundary, and recordings."""
+    circuit, inputs, kept = everything(cell), drives(cell), []
+    with backend.opened() as running:
+        for number, steps in enumerate(LENGTHS):
+            circuit, recording = run(circuit, steps, inputs, running, record=[ns.Trace("exc", "v")])
+            kept.append((circuit, recording))
+            circuit = running.carry_out(ns.plan(circuit, events(circuit, number)))
+            kept.append((circuit, recording))
+    return kept
+
+
+lived_once = cache(lambda cell, target: lived(cell, {"cython": CYTHON, "library": LIBRARY, "fast": FAST}[target]))
+
+
+@on_all_cells
+def test_with_everything_there_is(cell):
+    ours, theirs = lived_once(cell, "library"), lived_once(cell, "cython")
+    assert len(ours) == len(theirs) == 2 * len(LENGTHS)
+    for (one, recorded), (other, witnessed) in zip(ours, theirs, strict=True):
+        assert in_flight(one) > 2000
+        assert spikes(recorded) == spikes(witnessed) and len(spikes(recorded)) > 50
+        assert recorded["exc"].trace("v").si.tobytes() == witnessed["exc"].trace("v").si.tobytes()
+        assert differences(one, other) == []
+
+
+@on_all_cells
+def test_what_is_compared_happens(cell):
+    """Weights that learn do, cells are refractory, noise is carried, images are shown, shares are split."""
+    begun, (reached, _) = everything(cell), lived_once(cell, "library")[-2]
+    assert not reached["exc"].cells["not_refractory"].all()
+    assert len(set(reached["exc"].cells["noise:exc.I_e.NoiseCurrent"].tolist())) > SIZE - 10
+    for name, projection in begun.projections.items():
+        both = np.intersect1d(projection.ids, reached[name].ids)
+        before, after = (one[name].synapses["weight"][one[name].rows(both)] for one in (begun, reached))
+        assert len(both) > 100 and (before != after).any() == projection.synapse.plastic
+        assert (reached[name].synapses["share"] < 1).any() == (projection.newborn == "split" and projection.source == "exc")
+    assert sum(len(recording["source"].spikes) for _, recording in lived_once(cell, "library")) > 100
+
+
+@on_all_cells
+def test_control_fast_arithmetic_has_other_bits(cell):
+    ours, theirs = lived_once(cell, "fast"), lived_once(cell, "cython")
+    assert "exc.v" in differences(ours[0][0], theirs[0][0])
+
+
+def test_every_synapse_file_is_there():
+    assert set(ns.synapses()) <= set(everything(CELLS[0]).projections)
+
+
+@pytest.mark.parametrize("dt", [0.05 * ms, 0.5 * ms])
+def test_with_another_time_step(dt):
+    """The time step is no part of the structure: one library runs with all."""
+    exc = ns.create("exc", "leaky_adaptive_threshold", 20)
+    stdp = ns.load_synapse("stdp_pair").replace(w_max=2 * mV, A_plus=0.1)
+    loop = ns.connect(exc, exc, stdp, ns.AllToAll(), receptor="v", weight=0.5 * mV, delay=ns.Uniform(1 * ms, 1 * ms))
+    inputs = [ns.PoissonInput("exc", "v", rate=500 * Hz, weight=1 * mV)]
+    results = [
+        ns.simulate(
+            ns.Circuit([exc], [loop]), 100 * ms, inputs=inputs, backend=ns.Brian2(dt=dt, target=target, arithmetic="strict"), progress=False
+        )
+        for target in ("library", "cython")
+    ]
+    assert differences(results[0][0], results[1][0]) == [] and len(spikes(results[0][1])) > 20
