@@ -38,6 +38,8 @@ def _plain(function: Callable) -> Callable:
 
 
 def _clip(value, low, high):
+    if not any(isinstance(one, Quantity) for one in (value, low, high)):
+        return np.minimum(np.maximum(value, low), high)
     dimensions = get_dimensions(value)
     for bound in (low, high):
         if get_dimensions(bound) is not dimensions:

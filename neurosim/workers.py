@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import ModuleType
 
 from tqdm import tqdm
 
@@ -73,12 +74,23 @@ def each(function: Callable, cases: Mapping[str, tuple], folder, workers: int | 
 
 def _started(function: Callable, name: str, case: tuple, folder: Path) -> dict:
     """Start the process of a case; return it with the end of a pipe on which it tells of itself."""
-    context = multiprocessing.get_context("spawn")
+    context = _context(function)
     mine, its = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(function, name, case, folder, its), name=name)
     process.start()
     its.close()
     return {mine: (name, process)}
+
+
+def _context(function: Callable):
+    """How processes are made: by a server that has imported what the script needs once, where the system has such servers."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    used = vars(sys.modules[function.__module__]).values()
+    names = {one.__name__ if isinstance(one, ModuleType) else getattr(one, "__module__", None) for one in used}
+    context.set_forkserver_preload(sorted(name for name in names if name in sys.modules and name != "__main__"))
+    return context
 
 
 def _news(pipe: Connection, process) -> tuple | str | None:

@@ -15,7 +15,7 @@ def test_every_snippet_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     toml = [text for kind, text in BLOCKS if kind == "toml"]
     python = [text for kind, text in BLOCKS if kind == "python"]
-    assert len(toml) == 1 and len(python) == 6
+    assert len(toml) == 1 and len(python) == 7
     (tmp_path / "my_cell.toml").write_text(toml[0], encoding="utf-8")
     names = {}
     for number, text in enumerate(python):
@@ -25,7 +25,7 @@ def test_every_snippet_runs(tmp_path, monkeypatch):
     sizes = [len(child.circuit["exc"]) for child in names["branches"].values()]
     assert sizes[0] > sizes[1]
     assert (tmp_path / "runs" / "first" / "report.html").stat().st_size > 10_000
-    assert len(names["recording"]["mine"].spikes) > 0
+    assert list(names["rates"]) == [5, 10, 20] and names["rates"][5] > names["rates"][20] > 0
 
 
 def test_the_quick_start_runs_in_a_process_of_its_own(tmp_path):

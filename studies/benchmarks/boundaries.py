@@ -30,8 +30,8 @@ from neurosim.units import Quantity, ms, second
 
 TURNOVER = 0.01
 LEARNING = [f"exc_to_{name}" for name in in_neurosim.POPULATIONS]
-SIZES = {"boundary 1e3": (1000, 100), "boundary 1e5": (100_000, 1000), "boundary 1e6": (1_000_000, 10_000)}  # synapses, cells
-AT = {"smoke": ["boundary 1e3"], "small": ["boundary 1e5"], "full": ["boundary 1e5", "boundary 1e6"]}
+SIZES = {"boundary 1e4": (10_000, 200), "boundary 1e5": (100_000, 1000), "boundary 1e6": (1_000_000, 10_000)}  # synapses, cells
+AT = {"smoke": ["boundary 1e4"], "small": ["boundary 1e5"], "full": ["boundary 1e5", "boundary 1e6"]}
 LIFE, UNBROKEN = "developmental run", "neurosim, unbroken"
 EPOCHS = {"smoke": (2, 10 * ms), "small": (3, 1 * second), "full": (10, 1 * second)}
 BARS = [
@@ -85,6 +85,7 @@ def boundary(network: Network, target: str, next_step: bool) -> Callable:
         replaced = sum(np.isin(circuit[name].ids, ids, invert=True).sum() for name, (_, ids) in zip(LEARNING, read, strict=True))
         return seconds, {"synapses": float(sum(len(ids) for _, ids in read)), "replaced": float(replaced)}
 
+    run(0)
     return run
 
 

@@ -90,7 +90,7 @@ def stdp(synapses: int, cells: int) -> Network:
     """
     probability = synapses / (cells * (cells - cells // 5))
     scale = 100 * cells / synapses
-    return Network("cuba", cells, probability, 0.5e-3 * scale, 4e-3 * scale, -60e-3, (0.5e-3, 5e-3), plastic=True, drive=(1000.0, 2.5e-3))
+    return Network("cuba", cells, probability, 0.5e-3 * scale, 4e-3 * scale, -60e-3, (0.5e-3, 2e-3), plastic=True, drive=(1000.0, 2.5e-3))
 
 
 def brette(kind: str, cells: int = 4000) -> Network:

@@ -94,7 +94,7 @@ def _synapses(case: Case, name: str, source, cells: NeuronGroup, columns: dict) 
 def runtime(case: Case, duration: float, target: str) -> Callable:
     """Compile a network in runtime mode; return what runs it from the state of a seed and gives seconds and what was observed.
 
-    Each run has a network of its own, which has made one time step before: the seconds are those of ``Network.run``.
+    Each run has a network of its own, which has been prepared by a run of no time: the seconds are those of ``Network.run``.
     """
     brian2.prefs.codegen.target = target
 
@@ -102,7 +102,7 @@ def runtime(case: Case, duration: float, target: str) -> Callable:
         brian2.seed(seed)
         made = declare(case, seed)
         network = Network(*made.values())
-        network.run(DT * second, namespace={})
+        network.run(0 * second, namespace={})
         start = perf_counter()
         network.run(duration * second, namespace={})
         seconds = perf_counter() - start

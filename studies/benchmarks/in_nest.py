@@ -1,7 +1,8 @@
 """The networks in NEST, in its own models: iaf_psc_exp, iaf_cond_exp, hh_cond_exp_traub, stdp_synapse, poisson_generator.
 
-One thread, the same time step. NEST counts the delay of a plastic synapse on the way back of the cell's own spikes, not on the way
-there; the windows of learning differ by that.
+One thread, the same time step. Two conventions of NEST make learning differ a little: it counts the delay of a plastic synapse on the
+way of the cell's own spikes back to the synapse, not on the way there, which shifts the window of learning; and it brings a weight up
+to date only when the presynaptic cell spikes, so that at the end potentiation by the last of its spikes (of some seven) is still missing.
 """
 
 import os

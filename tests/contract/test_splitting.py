@@ -7,6 +7,8 @@ import pytest
 from circuits import CELLS, EMPTY_FLIGHT, NUMPY, TARGETS, build, differences, drive, in_flight, on_targets, run, spikes, tampered
 
 import neurosim as ns
+from neurosim.backends.library import engine
+from neurosim.backends.library.handle import Handle
 from neurosim.units import Hz, ms, mV, pA
 
 TRACES = [ns.Trace("exc", "v"), ns.Trace("plastic", "weight", synapses=40)]
@@ -78,6 +80,41 @@ def test_with_thousands_of_spikes_in_flight(cell, backend):
 def test_with_thousands_of_spikes_in_flight_on_numpy():
     after = unchanged("leaky_conductance", [613, 187], NUMPY, size=80, chance=1.0, strength=0.1)
     assert in_flight(after) > 1000
+
+
+@on_targets("library", "fast")
+@on_all_cells
+def test_in_steps_of_one_on_an_engine_that_stays_and_on_new_ones(cell, backend):
+    """600 steps at once, in six pieces and one by one."""
+    whole, recording = pieces(build(cell), [600], drive(cell), backend)
+    assert in_flight(whole) > 10 and recording["exc"].counts.sum() > 20
+    for lengths in ([600], [100] * 6, [1] * 600):
+        with backend.opened() as running:
+            split, joined = pieces(build(cell), lengths, drive(cell), running)
+            assert differences(whole, split) == [] and same_recordings(recording, joined)
+    split, joined = pieces(build(cell), [1] * 100 + [500], drive(cell), backend)
+    assert differences(whole, split) == [] and same_recordings(recording, joined)
+
+
+@pytest.mark.parametrize("first, chunk", [(1, 1e-12), (7, 1e-4), (10**6, 1.0)])
+@on_targets("library", "fast")
+def test_whatever_the_length_of_the_chunks(backend, first, chunk, monkeypatch):
+    """Between two chunks spikes and traces are fetched; how many there are depends on the machine."""
+    cell, lengths = "leaky_conductance", []
+    whole, recording = pieces(build(cell), [600], drive(cell), backend)
+    call = Handle.call
+
+    def counted(self, name, *arguments):
+        if name == "ns_run":
+            lengths.append(arguments[0])
+        return call(self, name, *arguments)
+
+    monkeypatch.setattr(Handle, "call", counted)
+    monkeypatch.setattr(engine, "FIRST", first)
+    monkeypatch.setattr(engine, "CHUNK", chunk)
+    after, chunked = pieces(build(cell), [600], drive(cell), backend)
+    assert differences(whole, after) == [] and same_recordings(recording, chunked)
+    assert sum(lengths) == 600 and lengths[0] == min(first, 600) and (len(lengths) == 600) == (first == 1)
 
 
 @compiled

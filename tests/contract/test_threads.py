@@ -83,7 +83,7 @@ def longest_silence(circuit, steps):
 @pytest.mark.parametrize("released", [True, False])
 def test_other_threads_go_on_while_a_library_computes(released, monkeypatch):
     """The control holds the interpreter during the call."""
-    steps = 20_000
+    steps = 100_000
     circuit = build(CELL, size=200, chance=0.05)
     if not released:
         monkeypatch.setattr(ctypes, "CDLL", ctypes.PyDLL)

@@ -30,7 +30,9 @@ def build(structure: Structure, arithmetic: str) -> Library:
     """Return the library of a structure, from the cache or compiled now; raise Unavailable where none can be had."""
     release = tuple(int(part) for part in brian2.__version__.split(".")[:2])
     if not TESTED[0] <= release < TESTED[1]:
-        raise Unavailable(UnsupportedModelError(f"libraries are tested with Brian2 2.9 to 2.11, not {brian2.__version__}; install one of these"))
+        raise Unavailable(
+            UnsupportedModelError(f"libraries are tested with Brian2 2.9 to 2.11, not {brian2.__version__}; install one of these")
+        )
     text = structure.text()
     with LOCK:
         if (text, arithmetic) not in _loaded:

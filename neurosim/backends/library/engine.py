@@ -48,7 +48,9 @@ class Engine:
         self._drive(structure, shared)
         handle.call("ns_forget_traces")
         for name, variable, rows, every in samples:
-            handle.call("ns_add_trace", *handle.place(name, memory.columns[name][variable]), every, np.ascontiguousarray(rows, np.int64), len(rows))
+            handle.call(
+                "ns_add_trace", *handle.place(name, memory.columns[name][variable]), every, np.ascontiguousarray(rows, np.int64), len(rows)
+            )
         kept = _Kept(memory, samples)
         step = self._run(agenda(circuit, inputs, self, shared), circuit.step, circuit.step + steps, kept, advance)
         after = memory.lease(circuit, step)
@@ -139,10 +141,11 @@ class _Kept:
 
     def traces(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Time steps and values, shape (rows, time steps), of each sample."""
-        return [
-            (np.concatenate([at for at, _ in chunks]), np.concatenate([values for _, values in chunks]).reshape(-1, len(rows)).T)
+        joined = [
+            (rows, *(np.concatenate(part) for part in zip(*chunks, strict=True)))
             for chunks, (_, _, rows, _) in zip(self._traces, self.samples, strict=True)
         ]
+        return [(at, values.reshape(len(at), len(rows)).T) for rows, at, values in joined]
 
 
 def _same_state(circuit: Circuit, held: Circuit | None) -> bool:

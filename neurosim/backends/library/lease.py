@@ -32,7 +32,14 @@ class LeasedTable(Table):
 class Lease(Mapping):
     """Hold columns that are copied when first read: `load(name)` gives a copy, `known` are those read already."""
 
-    def __init__(self, names, size: int | None, load: Callable[[str], np.ndarray], finite: Callable[[str], bool] | None = None, known: Mapping = MappingProxyType({})):
+    def __init__(
+        self,
+        names,
+        size: int | None,
+        load: Callable[[str], np.ndarray],
+        finite: Callable[[str], bool] | None = None,
+        known: Mapping = MappingProxyType({}),
+    ):
         self._columns: dict[str, np.ndarray | None] = {**dict.fromkeys(names), **known}
         self._size, self._load, self._finite = size, load, finite
 

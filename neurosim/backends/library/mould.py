@@ -22,6 +22,7 @@ from neurosim.table import Table
 
 DT = 1e-4  # seconds: what a circuit that has no time step yet is tried with
 
+
 class Structure:
     """Describe what a circuit and its inputs are made of, without sizes, states and seeds.
 
@@ -88,7 +89,9 @@ class Structure:
         ]  # fmt: skip
         inputs = [[bound.kind, bound.population, bound.receptor] for bound in self.inputs]
         names = ", ".join([*self.circuit.populations, *self.circuit.projections])
-        return f"{names}\n" + json.dumps({"cells": cells, "synapses": synapses, "inputs": inputs, "given": self.every, "fixed": fixed}, indent=1, default=str)
+        return f"{names}\n" + json.dumps(
+            {"cells": cells, "synapses": synapses, "inputs": inputs, "given": self.every, "fixed": fixed}, indent=1, default=str
+        )
 
     def mould(self) -> "Structure":
         """The smallest circuit of this structure: one cell a population, one synapse a projection with a spike under way."""
@@ -153,4 +156,9 @@ def _one_cell(bound: Bound) -> Bound:
     nothing, first = np.empty(0, np.int64), np.zeros(1, np.int64)
     if bound.kind == "spikes":
         return replace(bound, rows=nothing, steps=nothing, onsets=None)
-    return replace(bound, rows=first, values={name: values[:1] if len(values) else np.zeros(1) for name, values in bound.values.items()}, noise_ids=first)
+    return replace(
+        bound,
+        rows=first,
+        values={name: values[:1] if len(values) else np.zeros(1) for name, values in bound.values.items()},
+        noise_ids=first,
+    )

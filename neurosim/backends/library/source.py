@@ -51,7 +51,9 @@ class Layout:
         return cls(**{**known, **pairs})
 
 
-def write(pieces: list[Piece], populations: list[str], projections: list[str], given: Callable[[str, str], bool], fast: bool) -> tuple[str, Layout]:
+def write(
+    pieces: list[Piece], populations: list[str], projections: list[str], given: Callable[[str, str], bool], fast: bool
+) -> tuple[str, Layout]:
     """Return the C++ source of all pieces, run in their order, and its layout.
 
     ``given(part, constant)`` says which constants get their values at run time; the others are written into the code. `fast`
