@@ -188,15 +188,10 @@ def growing_up(run: study.Run) -> tuple[dict, str]:
     draw(histories["from 10"][0], plan, run.folder)
     for kind in plan.reports:
         ns.write_report(run.folder / "lives" / f"{kind}, seed {first}")
-    parts = [
-        study.tabulate(f"means, seeds: {len(run.seeds)}", results, list(by_kind["fixed"][0])),
-        study.compare(by_kind, "fixed", MARGINS),
-    ]
-    parts += [
-        study.compare({kind: by_kind[kind] for kind in ("from 10", "random choices")}, "random choices", MARGINS),
-        f"from 10, seed {first}",
-        histories["from 10"][0].table(["exc"], ["input_to_exc"]),
-    ]
+    pair = {kind: by_kind[kind] for kind in ("from 10", "random choices")}
+    parts = [study.tabulate(f"means, seeds: {len(run.seeds)}", results, list(by_kind["fixed"][0]))]
+    parts += [study.compare(by_kind, "fixed", MARGINS), study.compare(pair, "random choices", MARGINS)]
+    parts += [f"from 10, seed {first}", histories["from 10"][0].table(["exc"], ["input_to_exc"])]
     return results, "\n\n".join(parts)
 
 

@@ -21,7 +21,7 @@ from cases import brette, stdp  # noqa: E402
 VARIANTS = ["neurosim", "brian2 runtime", "brian2 standalone", "nest"]
 EXPECTED = {
     "networks": {"coba": VARIANTS, "overhead": ["neurosim"]},
-    "boundaries": {"boundary 1e4": ["neurosim", "brian2 runtime", "nest"]},
+    "boundaries": {boundaries.TINY: ["neurosim", "brian2 runtime", "nest"]},
     "start": {"cold start": ["neurosim", "brian2 runtime", "brian2 standalone"]},
 }
 
@@ -36,7 +36,7 @@ def ran(tmp_path_factory):
     printed = {}
     for name, main, cases in (
         ("networks", networks.main, ["--cases", "coba", "overhead"]),
-        ("boundaries", boundaries.main, ["--cases", "boundary 1e4"]),
+        ("boundaries", boundaries.main, ["--cases", boundaries.TINY]),
     ):
         with redirect_stdout(StringIO()) as text:
             main([*options[name], *cases])
@@ -80,7 +80,7 @@ def test_brian2_does_the_same_as_neurosim(ran):
 
 
 def test_all_boundaries_replace_as_many_synapses(ran):
-    rows = [row for row in ran["boundaries"][1] if row["case"] == "boundary 1e4" and row["seconds"]]
+    rows = [row for row in ran["boundaries"][1] if row["case"] == boundaries.TINY and row["seconds"]]
     assert len(rows) >= 2
     for row in rows:
         assert row["observed"]["synapses"] == 10_000 and row["observed"]["replaced"] == pytest.approx(100, rel=0.05)
@@ -99,6 +99,14 @@ def test_arguments_that_cannot_be_met_are_refused(tmp_path, capsys):
     assert "make it first" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         measuring.arguments("a benchmark", ["one"], ["--cases", "two"])
+    assert "invalid choice: 'two'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("main", [networks.main, boundaries.main])
+def test_a_benchmark_says_which_cases_it_has(main, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0 and "CASE" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("network", [stdp(1000, 100), brette("coba", 200)])

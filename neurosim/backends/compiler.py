@@ -9,7 +9,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,21 +40,13 @@ def has_compiler() -> bool:
 
 
 def choose_target(wanted: str) -> str:
-    """Return "cython" or "numpy" for a wanted target.
+    """Return the target of Brian2's runtime mode, "cython" or "numpy": what is wanted, or for "auto" Cython where there is a compiler.
 
-    "auto" takes Cython where a C++ compiler is found and otherwise warns and takes NumPy. Raises ValueError for another
-    name and RuntimeError for "cython" without a compiler.
+    Raises RuntimeError for "cython" without a compiler.
     """
-    if wanted not in ("auto", "cython", "numpy"):
-        raise ValueError(f'target is {wanted!r}; give "auto", "cython" or "numpy"')
-    if wanted == "numpy" or has_compiler():
-        return "numpy" if wanted == "numpy" else "cython"
-    if wanted == "cython":
+    if wanted == "cython" and not has_compiler():
         raise RuntimeError('target "cython" needs a C++ compiler and none was found; install one (g++ or clang++) or use target="numpy"')
-    warnings.warn(
-        "no C++ compiler was found, so simulations run on the NumPy target, about 10 times slower; install g++ or clang++", stacklevel=2
-    )
-    return "numpy"
+    return wanted if wanted != "auto" else "cython" if has_compiler() else "numpy"
 
 
 @dataclass(frozen=True)

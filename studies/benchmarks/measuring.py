@@ -225,7 +225,9 @@ def arguments(description: str, cases: Sequence[str], argv: Sequence[str] | None
     help_scale = "smoke: only whether it runs; small: minutes; full: the benchmark (default)"
     parser.add_argument("--scale", choices=SCALES, default="full", help=help_scale)
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="a file for all times: case, variant, seconds, agreement")
-    parser.add_argument("--cases", nargs="+", default=list(cases), choices=cases, metavar="CASE", help=f"some of: {', '.join(cases)}")
+    parser.add_argument(
+        "--cases", nargs="+", default=list(cases), choices=cases, metavar="CASE", help=f"some of: {', '.join(cases)}".replace("%", "%%")
+    )
     options = parser.parse_args(argv)
     if options.json and not options.json.absolute().parent.is_dir():
         parser.error(f"--json is {options.json}, but there is no folder {options.json.absolute().parent}; make it first")

@@ -4,6 +4,8 @@ cold start: a fresh process and empty caches: seconds on the wall until one step
 simulated, imports, making the network and compiling included. warm start: a fresh process in which only compiled code is there:
 the seconds of the first simulation alone, after imports and making the network: `simulate` here, the first `Network.run` in Brian2's
 runtime mode; the program that standalone mode has built is run again. All variants have as many synapses.
+
+Runtime on one core: small five minutes, full ten minutes, most of it the compiler's for Brian2's runtime mode.
 """
 
 import json

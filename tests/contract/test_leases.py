@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from circuits import CYTHON, FAST, LIBRARY, build, differences, drive, in_flight, run, tampered
+from tqdm import tqdm
 
 import neurosim as ns
 from neurosim.backends.library import engine as engines
@@ -226,7 +227,7 @@ def test_after_an_error_in_the_middle_of_a_run_it_starts_from_the_circuit_again(
         raise ZeroDivisionError
 
     with monkeypatch.context() as failing, pytest.raises(ZeroDivisionError):
-        failing.setattr("neurosim.simulate.tqdm.update", fail)
+        failing.setattr(tqdm, "update", fail)
         run(circuit, 200, DRIVE, running)
     ours, _ = run(circuit, 60, DRIVE, running)
     assert differences(ours, run(circuit, 60, DRIVE, LIBRARY)[0]) == []

@@ -394,7 +394,7 @@ EXPORTED int64_t ns_trace(Engine* engine, int trace, int64_t* steps, double* val
     return count;
 }
 EXPORTED void ns_run(Engine* engine, int64_t count) {
-#if defined(__SSE__) && defined(__ASSOCIATIVE_MATH__)  // not __FAST_MATH__, which leaves out infinities too
+#if NEUROSIM_FAST && defined(__SSE__)
     // Subnormal numbers count as zero while this thread computes, and only then.
     const unsigned before = _mm_getcsr();
     _mm_setcsr(before | 0x8040);

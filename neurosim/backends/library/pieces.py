@@ -96,10 +96,10 @@ class _Translated(CodeObject):
     generator_class = CPPCodeGenerator
     templater = _Templates
 
-    def compile(self):
+    def compile_block(self, block):
         """Do nothing: the pieces of all objects are compiled together."""
 
-    def before_run(self):
+    def run_block(self, block):
         """Do nothing."""
 
 
