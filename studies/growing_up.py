@@ -50,7 +50,7 @@ class Plan:
     reports: tuple = ("from 10", "from 1")
 
 
-PLANS = {"full": Plan(), "small": Plan(25, 50, 200, "auto", 300, ()), "smoke": Plan(3, 6, 3, "numpy", 4, ("from 10",))}
+PLANS = {"full": Plan(), "small": Plan(25, 50, 200, "auto", 300, ()), "smoke": Plan(3, 6, 3, "numpy", 4)}
 
 
 def digits(plan: Plan) -> dict:

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from library_builds import builds, cache  # noqa: F401
 
 
 @pytest.fixture(autouse=True, scope="session")

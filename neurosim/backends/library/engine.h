@@ -14,10 +14,7 @@
 #if NEUROSIM_FAST && defined(__x86_64__) && defined(__GLIBC__)
 // The C library has these for several numbers at once, but says so only where infinities are ruled out too.
 #define SEVERAL extern "C" __attribute__((__simd__("notinbranch"))) double
-SEVERAL exp(double) noexcept;
-SEVERAL log(double) noexcept;
-SEVERAL sin(double) noexcept;
-SEVERAL cos(double) noexcept;
+SEVERAL exp(double) noexcept, log(double) noexcept, sin(double) noexcept, cos(double) noexcept;
 SEVERAL pow(double, double) noexcept;
 #endif
 
@@ -322,7 +319,7 @@ EXPORTED void ns_index(Engine* engine, int pathway) {
     neurosim::Pathway& path = engine->pathways[pathway];
     path.index(engine->tables[path.table], engine->events[path.population].rows.size());
 }
-// Spikes under way: synapses and time steps ahead, in order of delivery. Called without room it only counts them.
+// Spikes under way: synapses and time steps ahead, in order of delivery. Called without room it only counts.
 EXPORTED int64_t ns_flight(Engine* engine, int pathway, int64_t* rows, int64_t* ahead) {
     neurosim::Pathway& path = engine->pathways[pathway];
     int64_t count = 0;
@@ -362,16 +359,20 @@ EXPORTED void ns_add_raster(Engine* engine, int population) {
     engine->rasters.emplace_back();
     engine->rasters.back().population = population;
 }
-EXPORTED int64_t ns_raster(Engine* engine, int raster, int64_t* steps, int64_t* rows) {
-    neurosim::Raster& seen = engine->rasters[raster];
-    const int64_t count = seen.steps.size();
-    if (rows) {
-        std::copy(seen.steps.begin(), seen.steps.end(), steps);
-        std::copy(seen.rows.begin(), seen.rows.end(), rows);
-        seen.steps.clear();
-        seen.rows.clear();
+// Lists that were filled since they were last fetched. Called without room it only counts.
+template <typename T, typename To>
+static int64_t fetched(std::vector<int64_t>& steps, std::vector<T>& values, int64_t* at, To* to) {
+    const int64_t count = steps.size();
+    if (at) {
+        std::copy(steps.begin(), steps.end(), at);
+        std::copy(values.begin(), values.end(), to);
+        steps.clear();
+        values.clear();
     }
     return count;
+}
+EXPORTED int64_t ns_raster(Engine* engine, int raster, int64_t* steps, int64_t* rows) {
+    return fetched(engine->rasters[raster].steps, engine->rasters[raster].rows, steps, rows);
 }
 EXPORTED void ns_forget_traces(Engine* engine) { engine->traces.clear(); }
 EXPORTED void ns_add_trace(Engine* engine, int table, int column, int64_t every, const int64_t* rows, int64_t count) {
@@ -383,15 +384,7 @@ EXPORTED void ns_add_trace(Engine* engine, int table, int column, int64_t every,
     trace.rows.assign(rows, rows + count);
 }
 EXPORTED int64_t ns_trace(Engine* engine, int trace, int64_t* steps, double* values) {
-    neurosim::Trace& seen = engine->traces[trace];
-    const int64_t count = seen.steps.size();
-    if (steps) {
-        std::copy(seen.steps.begin(), seen.steps.end(), steps);
-        std::copy(seen.values.begin(), seen.values.end(), values);
-        seen.steps.clear();
-        seen.values.clear();
-    }
-    return count;
+    return fetched(engine->traces[trace].steps, engine->traces[trace].values, steps, values);
 }
 EXPORTED void ns_run(Engine* engine, int64_t count) {
 #if NEUROSIM_FAST && defined(__SSE__)

@@ -1,5 +1,6 @@
 """The running engine of one structure: drives set, time steps run in chunks, spikes and traces fetched, edits carried out."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from time import perf_counter
 
@@ -26,7 +27,7 @@ class Engine:
     def __init__(self, library: Library, structure: Structure):
         self.layout = library.layout
         self.memory = Memory(library, structure.circuit, structure.inputs)
-        self.structure = structure
+        self.structure, self._chunk = structure, FIRST
 
     def fits(self, structure: Structure) -> bool:
         """Tell whether circuits of another structure run here too."""
@@ -62,22 +63,22 @@ class Engine:
 
     def _run(self, planned: Mapping[int, list[Callable]], step: int, end: int, kept: "_Kept", advance: Callable) -> int:
         """Run in chunks that end where something is to happen, or where it is time to look up."""
-        due = sorted(at for at in planned if step <= at < end)
-        chunk, spent, looked = FIRST, 0.0, step
+        due = deque(sorted(at for at in planned if step <= at < end))
+        spent, looked = 0.0, step
         while step < end:
             if due and due[0] == step:
-                for change in planned[due.pop(0)]:
+                for change in planned[due.popleft()]:
                     change()
-            count = min(due[0] if due else end, end, looked + chunk) - step
+            count = min(due[0] if due else end, end, looked + self._chunk) - step
             begun = perf_counter()
             self.memory.handle.call("ns_run", count)
             spent += perf_counter() - begun
             step += count
-            if step - looked >= chunk:
+            if step - looked >= self._chunk:
                 kept.fetch()
                 if advance(step):
                     break
-                chunk = max(1, min(round(chunk * CHUNK / max(spent, 1e-9)), 10 * chunk))
+                self._chunk = max(1, min(round(self._chunk * CHUNK / max(spent, 1e-9)), 10 * self._chunk))
                 spent, looked = 0.0, step
         kept.fetch()
         return step
