@@ -79,6 +79,7 @@ def boundary(network: Network, target: str, next_step: bool) -> Callable:
             before, _ = ns.simulate(circuit.reseed(seed), 20 * ms, inputs=inputs, backend=running, progress=False)
             start = perf_counter()
             edit = ns.plan(before, events)
+            del before  # as develop does: who keeps it has it copied
             after = running.carry_out(edit)
             read = [(after[name].weight, after[name].ids) for name in LEARNING]
             if next_step:
