@@ -45,7 +45,8 @@ def parse_equations(text: str, flags: Iterable[str], where: str) -> dict[str, Eq
     try:
         lines = Equations(text) if text.strip() else {}
     except (EquationError, SyntaxError, ValueError, TypeError) as error:
-        raise ValueError(f"{where}: equations cannot be read: {str(error).strip()}") from None
+        causes = dict.fromkeys(str(one).strip() for one in (error, error.__cause__) if one is not None)
+        raise ValueError(f"{where}: equations cannot be read: {' '.join(causes)}") from None
     equations: dict[str, Equation] = {}
     for name, line in lines.items():
         at = f"{where}: equation of '{name}'"
