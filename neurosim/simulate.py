@@ -185,6 +185,7 @@ def noted_interrupts() -> Iterator[list]:
         return
 
     def note(number, frame):
+        """Take Ctrl-C as a wish to stop, and a second one as an order."""
         if pressed:
             raise KeyboardInterrupt
         pressed.append(number)

@@ -200,6 +200,7 @@ def _break_symmetry(circuit: Circuit, projection: Projection, settled: Settled, 
     divisions, daughters = settled.divisions[name], settled.daughters[name]
 
     def jittered(weight: np.ndarray, place: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        """Multiply weights by the factors of their divisions."""
         jitter, key = divisions["jitter"][place], divisions["key"][place]
         weight = weight * np.exp(jitter * normal(_key("jitter", projection), key, ids))
         if projection.synapse.bounds:

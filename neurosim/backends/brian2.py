@@ -92,7 +92,7 @@ class Running:
         """Run a checked circuit; see Brian2.run."""
         engine, structure = self._ready(circuit, inputs)
         if engine is None:
-            self._held, recording = Runtime(choose_target(self._second_best())).run(circuit, steps, inputs, samples, shared, advance)
+            self._held, recording = Runtime(choose_target(self.backend.target)).run(circuit, steps, inputs, samples, shared, advance)
             return self._held, recording
         return engine.run(structure, steps, samples, shared, advance)
 
@@ -129,9 +129,6 @@ class Running:
             _say_once(str(reason))
             return None, None
         return self._engine, structure
-
-    def _second_best(self) -> str:
-        return "auto" if self.backend.target in ("auto", "library") else self.backend.target
 
 
 @cache

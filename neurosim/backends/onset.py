@@ -32,6 +32,7 @@ def onset_actions(circuit: Circuit, arrays, shared: Mapping[str, Mapping[str, fl
 
 def _statements(block: str, arrays: Mapping[str, np.ndarray], names: Mapping[str, float]) -> Callable[[], None]:
     def run():
+        """Carry out the statements."""
         changed = execute(block, {**names, **arrays})
         for name, value in changed.items():
             arrays[name][:] = value
@@ -47,6 +48,7 @@ def _normalisation(circuit: Circuit, projection: Projection, arrays) -> Callable
     bounds = [projection.synapse.parameters[name].value for name in projection.synapse.bounds] if projection.synapse.bounds else None
 
     def run():
+        """Scale the weights."""
         total = np.bincount(post, weights=share * weight, minlength=size)
         # A cell without any incoming weight has nothing to scale.
         factor = np.divide(wanted, total, out=np.ones(size), where=total > 0)
