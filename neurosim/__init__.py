@@ -8,9 +8,10 @@ import brian2  # noqa: E402, F401
 
 sys.excepthook = _hook
 
-from neurosim import figures, measures, units
+from neurosim import figures, measures, units, waveforms
 from neurosim.backends.brian2 import Brian2
 from neurosim.circuit import Circuit
+from neurosim.currents import NoiseCurrent, StepCurrent, WaveformInput
 from neurosim.describe import describe
 from neurosim.distributions import Exponential, LogNormal, Normal, Uniform
 from neurosim.errors import Interrupted, NonFiniteStateError, UnsupportedModelError
@@ -29,7 +30,8 @@ from neurosim.projection import Projection, connect
 from neurosim.recording import Recording, Spikes, Trace
 from neurosim.report import write_report
 from neurosim.simulate import simulate
-from neurosim.stimuli import NoiseCurrent, PoissonInput, Presentations, SpikeTimes, StepCurrent
+from neurosim.stimuli import PoissonInput, Presentations, SpikeTimes
 from neurosim.storage import save_circuit
 from neurosim.surgery import Edit, apply, plan, replay
+from neurosim.waveforms import Waveform
 from neurosim.wiring import AllToAll, DistanceKernel, FixedInDegree, FixedProbability, OneToOne, Pairs

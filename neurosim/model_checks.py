@@ -10,7 +10,7 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.expressions import TEXT_ERRORS, evaluate, execute, names_in, statements
-from neurosim.model_parts import Model, Names, Receptor, SpikeRule
+from neurosim.model_parts import CONTINUOUS, RECEPTOR_KINDS, Model, Names, Receptor, SpikeRule
 from neurosim.model_scope import Equation, Scope, refuse_reserved
 from neurosim.units import DIMENSIONLESS, Dimension, amp, get_dimensions, metre, second, siemens, unit_name, volt
 
@@ -37,18 +37,18 @@ def read_receptors(tables: Mapping[str, Any], lines: Mapping[str, Equation], whe
     for name, entry in tables.items():
         at = f"{where}: [receptors] {name}"
         kind = entry.get("kind", "jump")
-        if kind not in ("jump", "current"):
-            raise ValueError(f"{at}: kind is {kind!r}.{near(str(kind), ('jump', 'current'))}")
+        if kind not in RECEPTOR_KINDS:
+            raise ValueError(f"{at}: kind is {kind!r}.{near(str(kind), RECEPTOR_KINDS)}")
         sign = entry.get("sign")
         if sign not in (None, "excitatory", "inhibitory"):
             raise ValueError(f"{at}: sign is {sign!r}.{near(str(sign), ('excitatory', 'inhibitory'))}")
         refuse_reserved(name, at)
-        if kind == "current":
+        if kind in CONTINUOUS:
             for key in sorted({"variable", "effect", "unitary", "sign"} & set(entry)):
-                raise ValueError(f'{at}: {key} does not go with kind = "current"; leave it out.')
+                raise ValueError(f'{at}: {key} does not go with kind = "{kind}"; leave it out.')
             if name in lines:
-                raise ValueError(f"{at} is in the equations too; a current is given by the inputs, remove its equation.")
-            receptors[name] = Receptor(name, kind, None, "", True, None, amp.dim, sign, entry["meaning"])
+                raise ValueError(f"{at} is in the equations too; a {kind} is given by the inputs, remove its equation.")
+            receptors[name] = Receptor(name, kind, None, "", True, None, CONTINUOUS[kind], sign, entry["meaning"])
             continue
         variable = entry.get("variable", name)
         if variable not in state:
@@ -64,7 +64,8 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
         raise ValueError(f"{where}: method is '{model.method}'.{near(model.method, METHODS)}")
     if model.variables.get("v") is not volt.dim:
         raise ValueError(f"{where}: equations have no membrane potential; every cell has a state variable v in volt.")
-    if "area" not in model.parameters or model.parameters["area"].dimensions is not (metre**2).dim:
+    area = {**model.parameters, **model.per_cell}.get("area")
+    if area is None or area.dimensions is not (metre**2).dim:
         raise ValueError(
             f'{where}: [parameters] has no membrane area; every cell has an area, such as area = {{ value = "20000*um**2", ... }}.'
         )
@@ -76,12 +77,13 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
         scope.check(model.spike.refractory, second.dim, "[spike] refractory")
     scope.extended(N=DIMENSIONLESS).check_block(model.on_presentation, model.variables, "[on] presentation")
     used = {name for line in model.lines.values() for name in _read_by(line.expression)}
-    for name in model.currents:
+    for name in model.continuous:
         if name not in used:
-            raise ValueError(f"{where}: [receptors] {name} is a current that no equation uses; add it to dv/dt, or leave it out.")
+            kind = model.receptors[name].kind
+            raise ValueError(f"{where}: [receptors] {name} is a {kind} that no equation uses; add it to dv/dt, or leave it out.")
     entries = model.tables["receptors"]
     return {
-        name: receptor if receptor.kind == "current" else _completed(receptor, model, entries[name], scope)
+        name: receptor if receptor.continuous else _completed(receptor, model, entries[name], scope)
         for name, receptor in model.receptors.items()
     }
 
@@ -167,7 +169,7 @@ def refuse_unused(model: Model, where: str) -> None:
 
 def _scope(model: Model, where: str, weight: Dimension | None = None) -> Scope:
     constants = {name: p.dimensions if p.dimensions is not None else weight for name, p in model.parameters.items()}
-    currents = model.currents if model.kind == "cell" else {}
+    currents = model.continuous if model.kind == "cell" else {}
     shared = dict.fromkeys(model.shared, DIMENSIONLESS)
     for name in currents:
         if name in constants or name in shared:
@@ -183,7 +185,7 @@ def _check_lines(model: Model, scope: Scope) -> None:
             scope.check(line.expression, line.dimensions, f"equation of '{name}'")
     order = list(model.initial)
     for position, (name, text) in enumerate(model.initial.items()):
-        later = [*order[position:], *(model.currents if model.kind == "cell" else ())]
+        later = [*order[position:], *(model.continuous if model.kind == "cell" else ())]
         scope.without(later).check(text, model.variables[name], f"[initial] {name}")
     try:
         values = model.initial_values()
@@ -201,7 +203,7 @@ def _check_lines(model: Model, scope: Scope) -> None:
 def _completed(receptor: Receptor, model: Any, entry: Mapping[str, Any], scope: Scope) -> Receptor:
     what = f"[receptors] {receptor.name}"
     target = f"{receptor.variable}_post"
-    inside = scope.without([*model.variables, *model.subexpressions, *model.currents])
+    inside = scope.without([*model.variables, *model.subexpressions, *model.continuous])
     inside = inside.extended(amount=receptor.dimensions, **{f"{name}_post": dimensions for name, dimensions in model.variables.items()})
     lines = inside.check_block(receptor.effect, [target], f"{what}: effect")
     if len(lines) != 1:

@@ -16,7 +16,7 @@ CELL_KEYS = {
         {"shared", "on", "expected", "source"},
     ),
     "spike": ({"rule", "threshold"}, {"reset", "refractory"}),
-    "parameters.": ({"value", "meaning", "source"}, set()),
+    "parameters.": ({"value", "meaning", "source"}, {"spread"}),
     "shared.": ({"value", "meaning"}, set()),
     "receptors.": ({"meaning"}, {"kind", "variable", "effect", "unitary", "sign"}),
     "on": (set(), {"presentation"}),

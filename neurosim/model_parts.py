@@ -11,10 +11,15 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from neurosim.errors import near
 from neurosim.expressions import TEXT_ERRORS, evaluate, parse_unit_text, unit_among
 from neurosim.model_scope import Equation, refuse_reserved
-from neurosim.units import DIMENSIONLESS, Dimension, Quantity, get_dimensions, quantity, to_si, unit_name, volt
+from neurosim.units import DIMENSIONLESS, Dimension, Quantity, amp, get_dimensions, quantity, siemens, to_si, unit_name, volt
+
+CONTINUOUS = {"current": amp.dim, "conductance": siemens.dim}
+RECEPTOR_KINDS = ("jump", *CONTINUOUS)
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,17 @@ class Parameter:
     text: str
     weight_like: bool = False
 
+    @property
+    def quantity(self) -> Any:
+        """The value with its unit; a plain float where it has none."""
+        return self.value if self.dimensions in (None, DIMENSIONLESS) else quantity(self.value, self.dimensions)
+
 
 @dataclass(frozen=True)
 class Receptor:
     """Where a synapse or an input acts on a cell.
 
-    A "jump" carries out `effect` on arrival of `amount`; a "current" is added up continuously. `unitary` is the SI amount that moves
+    A "jump" carries out `effect` on arrival of `amount`; a "current" or a "conductance" is given continuously. `unitary` is the SI amount that moves
     the cell at rest by 1 mV; `additive` says that each arrival adds a multiple of its amount, whatever the state is. `sign` is what a
     positive amount does: "excitatory", "inhibitory", or None where it may be either.
     """
@@ -50,6 +60,11 @@ class Receptor:
     dimensions: Dimension
     sign: str | None
     meaning: str
+
+    @property
+    def continuous(self) -> bool:
+        """Whether it takes a current or conductance in every time step, not spikes."""
+        return self.kind in CONTINUOUS
 
 
 @dataclass(frozen=True)
@@ -168,16 +183,19 @@ class Model:
         """The quantities that equations derive from the state, with their dimensions."""
         return {name: line.dimensions for name, line in self.lines.items() if line.kind == "subexpression"}
 
-    def initial_values(self) -> dict[str, float]:
-        """Return the SI value of each state variable at birth."""
-        return dict(self._initial_values)
+    def initial_values(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """Return the SI value of each state variable at birth: a float, or an array where it follows from arrays that are `given`."""
+        return self._initial(given) if given else dict(self._initial_values)
 
     @cached_property
     def _initial_values(self) -> dict[str, float]:
+        return {name: float(value) for name, value in self._initial({}).items()}
+
+    def _initial(self, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
         names = self.names({})
         for name, text in self.initial.items():
-            names.known[name] = evaluate(text, names)
-        return {name: float(names.known[name]) for name in self.initial}
+            names.known[name] = given[name] if name in given else evaluate(text, names)
+        return {name: np.asarray(names.known[name], dtype=float) for name in self.initial}
 
     def names(self, state: Mapping[str, Any]) -> Names:
         """Return the values of parameters, of a given state (quantities) and of what the equations derive from them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +23,9 @@ from neurosim.model_checks import (
     refuse_unused,
 )
 from neurosim.model_files import CELL_KEYS, SOURCE_KEYS, SYNAPSE_KEYS, catalogue, check_keys, read
-from neurosim.model_parts import Model, Parameter, Receptor, SpikeRule, common_fields, psp
-from neurosim.model_scope import parse_equations
+from neurosim.model_parts import Model, Names, Parameter, Receptor, SpikeRule, common_fields, psp
+from neurosim.model_scope import Equation, parse_equations
+from neurosim.model_spread import read_per_cell, spread_out
 from neurosim.protocols import PROTOCOLS, Expected, read_expected
 from neurosim.units import Dimension, to_si, unit_name
 
@@ -48,7 +49,8 @@ __all__ = [
 class CellModel(Model):
     """A kind of cell: equations, spike rule, receptors and parameters, read from a file and checked.
 
-    `source` is true for a source of spikes, which has neither state nor receptors.
+    `source` is true for a source of spikes, which has neither state nor receptors. `per_cell` are the parameters of which every cell
+    has a value of its own: they are state variables that nothing changes.
     """
 
     method: str
@@ -56,6 +58,7 @@ class CellModel(Model):
     receptors: Mapping[str, Receptor]
     expected: tuple[Expected, ...]
     source: bool
+    per_cell: Mapping[str, Parameter]
 
     kind: ClassVar[str] = "cell"
 
@@ -66,21 +69,24 @@ class CellModel(Model):
         rule = None if source else read_spike_rule(tables["spike"], where)
         flags = ("unless refractory",) if rule and rule.rule == "refractory" else ()
         lines = parse_equations(tables.get("equations", ""), flags, where)
+        per_cell = read_per_cell(tables, where)
         # rows of [expected] are read with the model, and replace its parameters: so they join it last
-        bare = {key: value for key, value in tables.items() if key != "expected"}
+        bare = {key: value for key, value in spread_out(tables, per_cell).items() if key != "expected"}
+        lines |= {name: Equation("variable", "", one.dimensions, ("constant",)) for name, one in per_cell.items()}
         model = cls(
             **common_fields(bare, lines, where),
             method=tables.get("method", ""),
             spike=rule,
-            receptors=MappingProxyType(read_receptors(tables.get("receptors", {}), lines, where)),
+            receptors=MappingProxyType(read_receptors(bare.get("receptors", {}), lines, where)),
             expected=(),
             source=source,
+            per_cell=MappingProxyType(per_cell),
         )
         if source:
             return model
         receptors = check_cell(model, where)
         model = dataclasses.replace(model, receptors=MappingProxyType(receptors))
-        rows = enumerate(tables.get("expected", ()), 1)
+        rows = enumerate(() if per_cell else tables.get("expected", ()), 1)  # which are those of cells that are all alike
         expected = tuple(read_expected(row, model, f"{where}: [[expected]] row {number}") for number, row in rows)
         return dataclasses.replace(model, tables=tables, expected=expected)
 
@@ -90,7 +96,7 @@ class CellModel(Model):
         The state variables and currents that it needs are keywords with units. Raises NameError for one that is missing or unknown
         and TypeError for a wrong dimension.
         """
-        known = {**self.variables, **self.currents}
+        known = {**self.variables, **self.continuous}
         for name, value in state.items():
             if name not in known:
                 raise NameError(f"Cell model '{self.name}' has no state variable '{name}'.{near(name, known)}")
@@ -100,10 +106,23 @@ class CellModel(Model):
             expression = self.lines[derivative[1]].expression
         return evaluate(expression, self.names(state))
 
+    def names(self, state: Mapping[str, Any]) -> Names:
+        """Return the values of parameters (those of which every cell has its own: the file's), of a state and of what equations derive."""
+        return super().names({**{name: one.quantity for name, one in self.per_cell.items()}, **state})
+
+    def with_spread(self, names: Iterable[str]) -> CellModel:
+        """Return the model with parameters of which every cell has its own value; raise ValueError for an unknown name."""
+        parameters = dict(self.tables["parameters"])
+        for name in names:
+            if name not in parameters:
+                raise ValueError(f"Cell model '{self.name}' has no parameter '{name}' to spread.{near(name, parameters)}")
+            parameters[name] = {**parameters[name], "spread": True}
+        return self.from_specification({**self.tables, "parameters": parameters})
+
     @property
-    def currents(self) -> Mapping[str, Dimension]:
-        """The receptors that are continuous currents, with their dimensions."""
-        return {name: receptor.dimensions for name, receptor in self.receptors.items() if receptor.kind == "current"}
+    def continuous(self) -> Mapping[str, Dimension]:
+        """The receptors that take a continuous current or conductance, with their dimensions."""
+        return {name: receptor.dimensions for name, receptor in self.receptors.items() if receptor.continuous}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -74,13 +74,14 @@ class Population:
 
 
 def create(
-    name: str, model: CellModel | str, size: int, *, sign: str | None = None, positions=None, state=None, seed: int = 0
+    name: str, model: CellModel | str, size: int, *, sign: str | None = None, positions=None, state=None, spread=None, seed: int = 0
 ) -> Population:
     """Make a population of `size` cells of one model.
 
     `model` is a CellModel, a catalogue name or the path of a model file. `sign` is "excitatory", "inhibitory" or None
     (undeclared); projections keep a declared sign. `positions` is a quantity of shape (size, 3) or (size, 2). `state`
-    maps state variables to their first values: a quantity, an array of quantities or a distribution drawn with `seed`.
+    maps state variables to their first values: a quantity, an array of quantities or a distribution drawn with `seed`;
+    `spread` gives each cell its own value of parameters in the same way. They are state variables then: a daughter has her mother's.
     Raises ValueError for a name that is no identifier, a size below 1 or an unknown sign, TypeError for a wrong dimension.
     """
     model = model if isinstance(model, CellModel) else load_cell(model)
@@ -96,7 +97,14 @@ def create(
         "position": _positions(name, size, positions),
     }
     rng = generator(seed, f"create/{name}")
-    initial = model.initial_values()
+    own = {}
+    if spread:
+        model = model.with_spread(spread)
+        for key, value in spread.items():
+            unit = quantity(1.0, model.variables[key])
+            drawn = draw(value, size, generator(seed, f"create/{name}/{key}"), unit, f"{key} of population {name!r}")
+            own[key] = quantity(drawn, model.variables[key])
+    initial = model.initial_values(own)
     for key in state or {}:
         if key not in initial:
             raise ValueError(f"population {name!r} has no state variable {key!r}.{near(key, initial)}")

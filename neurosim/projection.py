@@ -167,7 +167,7 @@ def connect(
         )
     slot = target.model.receptors[receptor]
     if slot.kind != "jump":
-        raise ValueError(f"receptor {receptor!r} of {target.model.name!r} takes continuous currents, not spikes; give it an input")
+        raise ValueError(f"receptor {receptor!r} of {target.model.name!r} takes a continuous {slot.kind}, not spikes; give it an input")
     if synapse.missing():
         raise ValueError(
             f"synapse model {synapse.name!r} leaves {', '.join(synapse.missing())} open; "

@@ -13,8 +13,7 @@ from neurosim.backends.brian2 import Brian2
 from neurosim.circuit import Circuit
 from neurosim.errors import Interrupted, NonFiniteStateError, near
 from neurosim.recording import Recording, Spikes, Trace
-from neurosim.stimuli import whole_steps
-from neurosim.units import Quantity, second, to_si
+from neurosim.units import Quantity, second, to_si, whole_steps
 
 
 def simulate(

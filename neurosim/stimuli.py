@@ -16,7 +16,7 @@ from neurosim.errors import near
 from neurosim.models import psp
 from neurosim.randomness import LARGEST_POISSON_MEAN, stream_key, uniform
 from neurosim.table import distinct
-from neurosim.units import Hz, Quantity, quantity, second, to_si
+from neurosim.units import Hz, Quantity, quantity, second, to_si, whole_steps
 
 BLOCK = 1_000_000  # spikes, cells and stimuli of a block that is worked out at once
 
@@ -27,7 +27,8 @@ class Bound:
 
     `rows` are the cells it reaches; `values` maps names to SI arrays, one value for each of those rows. What is in it
     depends on `kind`: "poisson" (mean, weight), "noise" (mean, sd, decay), "step" (amplitude, with `onset` and `offset`
-    time steps) or "spikes" (`rows` and `steps`: one entry a spike, with `onsets` of presentations).
+    time steps), "waveform" (which, with `samples` of shape (times, waveforms), each held for `hold` time steps from `onset` on)
+    or "spikes" (`rows` and `steps`: one entry a spike, with `onsets` of presentations).
     """
 
     kind: str
@@ -42,10 +43,14 @@ class Bound:
     onsets: np.ndarray | None = None
     onset: int = 0
     offset: int | None = None
+    samples: np.ndarray | None = None
+    hold: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Input:
+class Input:
+    """Share what all inputs have: the cells they reach, a name, and how values find cells and their descendants."""
+
     cells: Any = None
     name: str | None = None
 
@@ -66,17 +71,17 @@ class _Input:
             )
         return circuit.populations[self.population]
 
-    def _receptor(self, population, kind):
+    def _receptor(self, population, *kinds):
         receptors = population.model.receptors
         if self.receptor not in receptors:
             raise ValueError(
                 f"input {self.label!r} acts on receptor {self.receptor!r}, which population {population.name!r} ({population.model.name}) has not.{near(self.receptor, receptors)}"
             )
         receptor = receptors[self.receptor]
-        if receptor.kind != kind:
-            needs = "spikes (PoissonInput)" if receptor.kind == "jump" else "a current (StepCurrent, NoiseCurrent)"
+        if receptor.kind not in kinds:
+            needs = {"jump": "spikes (PoissonInput)", "current": "a current (StepCurrent, NoiseCurrent, WaveformInput)"}
             raise ValueError(
-                f"input {self.label!r} cannot act on receptor {self.receptor!r} of {population.model.name!r}, which takes {needs}"
+                f"input {self.label!r} cannot act on receptor {self.receptor!r} of {population.model.name!r}, which takes {needs.get(receptor.kind, 'a conductance (WaveformInput)')}"
             )
         return receptor
 
@@ -118,7 +123,7 @@ class _Input:
 
 
 @dataclass(frozen=True, eq=False)
-class PoissonInput(_Input):
+class PoissonInput(Input):
     """Drive a receptor with independent Poisson spikes, each adding `weight`.
 
     `rate` and `weight` (or a psp) are quantities, one or one for each cell of `cells` (ids; None: all founders and their
@@ -150,64 +155,7 @@ class PoissonInput(_Input):
 
 
 @dataclass(frozen=True, eq=False)
-class NoiseCurrent(_Input):
-    """Drive a current receptor with Ornstein-Uhlenbeck noise of a given mean, standard deviation and correlation time.
-
-    Stepped exactly: x <- mean + (x - mean) exp(-dt/tau) + sd sqrt(1 - exp(-2 dt/tau)) n. Values as for PoissonInput;
-    the current is part of the cell's state, begins at its mean and is copied by a division.
-    """
-
-    population: str
-    receptor: str
-    mean: Quantity
-    sd: Quantity
-    tau: Quantity
-    shared_noise: bool = False
-
-    def bind(self, circuit, dt, start, stop) -> Bound:
-        """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
-        population = self._population(circuit)
-        unit = quantity(1.0, self._receptor(population, "current").dimensions)
-        rows, entries, family, size = self._heirs(population)
-        values = self._values({"mean": unit, "sd": unit, "tau": second}, entries, size, mean=self.mean, sd=self.sd, tau=self.tau)
-        tau = values.pop("tau")
-        if (values["sd"] < 0).any() or (tau <= 0).any():
-            raise ValueError(f"input {self.label!r} has sd {self.sd} and tau {self.tau}; give an sd of 0 or more and a tau above 0")
-        decay = np.exp(-dt / tau)
-        ids = family if self.shared_noise else population.ids[rows]
-        values |= {"decay": decay, "kick": values.pop("sd") * np.sqrt(-np.expm1(-2 * dt / tau))}
-        key = stream_key(circuit.seed, f"input/{self.label}")
-        return Bound("noise", self.label, population.name, self.receptor, rows, values, key, ids)
-
-
-@dataclass(frozen=True, eq=False)
-class StepCurrent(_Input):
-    """Inject a constant current from `start` until `stop` (the circuit's own time; None: for ever).
-
-    `amplitude` is one quantity or one for each cell of `cells` (ids; None: all founders and their descendants).
-    """
-
-    population: str
-    receptor: str
-    amplitude: Quantity
-    start: Quantity = field(default_factory=lambda: 0 * second)
-    stop: Quantity | None = None
-
-    def bind(self, circuit, dt, start, stop) -> Bound:
-        """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
-        population = self._population(circuit)
-        unit = quantity(1.0, self._receptor(population, "current").dimensions)
-        rows, entries, _, size = self._heirs(population)
-        values = self._values({"amplitude": unit}, entries, size, amplitude=self.amplitude)
-        onset = whole_steps(self.start, dt, f"start of input {self.label!r}")
-        offset = None if self.stop is None else whole_steps(self.stop, dt, f"stop of input {self.label!r}")
-        if offset is not None and offset < onset:
-            raise ValueError(f"input {self.label!r} stops at {self.stop} before it starts at {self.start}; give a later stop")
-        return Bound("step", self.label, population.name, self.receptor, rows, values, onset=onset, offset=offset)
-
-
-@dataclass(frozen=True, eq=False)
-class SpikeTimes(_Input):
+class SpikeTimes(Input):
     """Give the spikes of a population of spike sources: cell ids (or one id) and their times, in the circuit's own time.
 
     `spikes` are ids of cells, one for each of `times`. Descendants of a source spike with it.
@@ -249,7 +197,7 @@ class SpikeTimes(_Input):
 
 
 @dataclass(frozen=True, eq=False)
-class Presentations(_Input):
+class Presentations(Input):
     """Present stimuli one after the other to a population of spike sources, as many as there are rows in `rates`.
 
     `rates` has shape (stimuli, cells) in Hz, a column for each cell of `cells` (ids; None: the founders); each stimulus
@@ -304,15 +252,6 @@ class Presentations(_Input):
                 f"{start * dt:g} s; give start=circuit.time"
             )
         return rates, length, begin, rows, entries
-
-
-def whole_steps(time: Quantity, dt: float, what: str) -> int:
-    """Return a time as a whole number of time steps; raise ValueError for a time below 0 or off the grid."""
-    si = to_si(time, second, what)
-    steps = round(si / dt) if np.isfinite(si) else -1
-    if steps < 0 or abs(si - steps * dt) > 1e-6 * dt:
-        raise ValueError(f"{what} is {time}; give a whole multiple of dt = {dt * 1e3:g} ms, 0 or more")
-    return steps
 
 
 def _sources(stimulus, circuit):

@@ -96,6 +96,7 @@ __all__ = [
     "from_exponents",
     "to_si",
     "unit_name",
+    "whole_steps",
 ]
 
 
@@ -152,6 +153,15 @@ def to_si(value: Any, unit: Any, what: str) -> Any:
     if np.isnan(numbers).any():
         raise ValueError(f"{what} is {value!s}; NaN is not a value, give {_example(wanted)}.")
     return float(numbers) if numbers.ndim == 0 else numbers
+
+
+def whole_steps(time: Quantity, dt: float, what: str) -> int:
+    """Return a time as a whole number of time steps; raise ValueError for a time below 0 or off the grid."""
+    si = to_si(time, second, what)
+    steps = round(si / dt) if np.isfinite(si) else -1
+    if steps < 0 or abs(si - steps * dt) > 1e-6 * dt:
+        raise ValueError(f"{what} is {time}; give a whole multiple of dt = {dt * 1e3:g} ms, 0 or more")
+    return steps
 
 
 def _example(dimensions: Dimension) -> str:

@@ -70,7 +70,7 @@ def test_specification_is_complete(model):
 def test_cells_of_the_catalogue_hold_together(name):
     model = load_cell(name)
     assert model.variables["v"] is volt.dim and model.parameters["area"].dimensions is (metre**2).dim
-    assert model.currents == {"I_e": amp.dim}
+    assert model.continuous == {"I_e": amp.dim}
     assert list(model.initial_values()) == list(model.variables) and all(map(math.isfinite, model.initial_values().values()))
     assert any(row.protocol == "psp" for row in model.expected) and any(row.protocol == "rest" for row in model.expected)
     assert model.references and all("doi:10." in reference for reference in model.references)
@@ -98,7 +98,7 @@ def test_files_in_a_wheel_come_first(tmp_path, monkeypatch):
 
 def derivative(model):
     """The right-hand sides of a cell on plain SI numbers, in the order of its state; no input."""
-    known = {**model.si_namespace(), **dict.fromkeys(model.currents, 0.0)}
+    known = {**model.si_namespace(), **dict.fromkeys(model.continuous, 0.0)}
     texts = {name: line.expression for name, line in model.lines.items() if line.kind == "subexpression"}
 
     def slope(state):

@@ -14,11 +14,14 @@ from brian2 import Clock, NeuronGroup, SpikeGeneratorGroup, Synapses
 from neurosim.backends.drives import Drive, drive, noise_column
 from neurosim.backends.inside import of_any_size
 from neurosim.backends.noise import philox_normal, philox_poisson
+from neurosim.backends.playing import waveform_at
 from neurosim.circuit import Circuit
 from neurosim.population import Population
 from neurosim.projection import Projection
 from neurosim.stimuli import Bound
 from neurosim.units import quantity, second, unit_name
+
+FUNCTIONS = {"philox_normal": philox_normal, "philox_poisson": philox_poisson, "waveform_at": waveform_at}
 
 
 @dataclass
@@ -96,16 +99,16 @@ def given_spikes(inputs: list[Bound]) -> tuple[np.ndarray, np.ndarray]:
 
 def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, float], made: Declared) -> None:
     model, drives = population.model, drives_of(population, inputs)
-    currents = {name: [] for name, receptor in model.receptors.items() if receptor.kind == "current"}
+    given = {name: [] for name in model.continuous}
     for bound, one in zip(inputs, drives, strict=True):
         if one.current:
-            currents[bound.receptor].append(one.current)
+            given[bound.receptor].append(one.current)
         if one.carried:
             made.noise_columns.setdefault(population.name, {})[noise_column(bound)] = one.current
-        elif one.current:
+        elif bound.kind == "step":
             made.steps[bound.name] = one.current
     lines = [model.equations, *(line for one in drives for line in one.lines)]
-    for name, parts in currents.items():
+    for name, parts in given.items():
         unit = unit_name(model.receptors[name].dimensions)
         lines.append(f"{name} = {' + '.join(parts) or f'0*{unit}'} : {unit}")
     lines += [f"{name} : 1 (shared)" for name in model.shared]
@@ -113,7 +116,7 @@ def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, flo
     group = NeuronGroup(
         len(population), "\n".join(lines), method=model.method, threshold=spike.threshold, reset=spike.reset or None,
         refractory=spike.threshold if spike.rule == "crossing" else spike.refractory,
-        namespace={**cell_constants(population, drives), "philox_normal": philox_normal, "philox_poisson": philox_poisson},
+        namespace={**cell_constants(population, drives), **FUNCTIONS},
         name=population.name, clock=made.clock,
     )  # fmt: skip
     of_any_size(group)

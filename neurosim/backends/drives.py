@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Drive:
 
 def drive(bound: Bound, number: int, population: Population) -> Drive:
     """Return what one input of a population adds; `number` tells its variables from those of other inputs."""
-    return {"poisson": _poisson, "noise": _noise, "step": _step}[bound.kind](bound, number, population)
+    return {"poisson": _poisson, "noise": _noise, "step": _step, "waveform": _waveform}[bound.kind](bound, number, population)
 
 
 def noise_column(bound: Bound) -> str:
@@ -69,6 +70,20 @@ def _step(bound: Bound, number: int, population: Population) -> Drive:
     return Drive([f"step_{number} : {unit} (constant)"], {}, current=f"step_{number}")
 
 
+def _waveform(bound: Bound, number: int, population: Population) -> Drive:
+    unit, samples = unit_name(population.model.receptors[bound.receptor].dimensions), bound.samples
+    played = f"waveform_at(samples_{number}, times_{number}, rows_{number}, hold_{number}, which_{number}, t_in_timesteps - begin_{number})"
+    name = f"waveform_{number}"
+    constants = {
+        "samples": float(samples.ctypes.data), "times": float(len(samples)), "rows": float(samples.shape[1]),
+        "hold": float(bound.hold), "begin": float(bound.onset),
+    }  # fmt: skip
+    columns = {"which": np.zeros(len(population)), "reached": np.zeros(len(population))}
+    columns["which"][bound.rows], columns["reached"][bound.rows] = bound.values["which"], 1.0
+    lines = [f"which_{number} : 1 (constant)", f"reached_{number} : 1 (constant)", f"{name} : {unit} (constant)"]
+    return Drive(lines, _numbered(columns, number), _numbered(constants, number), name, f"{name} = reached_{number}*{played}*{unit}", "start", name)
+
+
 def _key(bound: Bound, number: int) -> tuple[dict[str, float], str]:
     """The constants of a random stream, and the arguments that every draw begins with.
 
@@ -87,5 +102,5 @@ def _whole(bound: Bound, size: int) -> dict[str, np.ndarray]:
     return columns
 
 
-def _numbered(columns: Mapping[str, np.ndarray], number: int) -> dict[str, np.ndarray]:
+def _numbered(columns: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {f"{name}_{number}": values for name, values in columns.items()}

@@ -44,23 +44,25 @@ def _poisson(key_hi, key_lo, ids, step, mean, exp_minus_mean):
     return counts.astype(np.float64)
 
 
-def _brian_function(python, name, arguments):
+def brian_function(python, name, arguments, source):
+    """Return a function for equations and statements: in NumPy `python`, in Cython and C++ `name` of the C++ `source`, all of floats."""
     # Doubles in the Cython signature, because Cython passes no double to an integer; C++ converts them back exactly.
+    ours = f"neurosim::{name.removeprefix('philox_')}"
     signature = ", ".join(["double"] * arguments)
     declaration = "\n".join(
         [
             "cdef extern from *:",
-            f'    """\n{PHILOX_SOURCE}    """',
-            f'    double philox_{name} "neurosim::{name}"({signature}) nogil',
+            f'    """\n{source}    """',
+            f'    double {name} "{ours}"({signature}) nogil',
         ]
     )
     function = Function(pyfunc=python, arg_units=[1] * arguments, return_unit=1, stateless=True)
-    function.implementations.add_implementation("numpy", python, name=f"philox_{name}")
-    function.implementations.add_implementation("cython", declaration, name=f"philox_{name}")
+    function.implementations.add_implementation("numpy", python, name=name)
+    function.implementations.add_implementation("cython", declaration, name=name)
     function.implementations.add_implementation("cpp", None)  # a library's source begins with them
     return function
 
 
-philox_uniform = _brian_function(_uniform, "uniform", 4)
-philox_normal = _brian_function(_normal, "normal", 4)
-philox_poisson = _brian_function(_poisson, "poisson", 6)
+philox_uniform = brian_function(_uniform, "philox_uniform", 4, PHILOX_SOURCE)
+philox_normal = brian_function(_normal, "philox_normal", 4, PHILOX_SOURCE)
+philox_poisson = brian_function(_poisson, "philox_poisson", 6, PHILOX_SOURCE)

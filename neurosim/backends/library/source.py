@@ -10,6 +10,7 @@ from importlib import resources
 from neurosim.backends.library.batches import BATCH, batched
 from neurosim.backends.library.pieces import Array, Piece, Value
 from neurosim.backends.noise import PHILOX_SOURCE
+from neurosim.backends.playing import WAVEFORM_SOURCE
 from neurosim.errors import UnsupportedModelError
 
 AHEAD = 8  # synapses between the one that is worked on and the one whose state is called for: they lie scattered in memory
@@ -78,7 +79,7 @@ def write(
             calls.append(f"code_{number}::run(*this);  // {piece.name}")
     ours = [resources.files("neurosim.backends.library").joinpath(name).read_text(encoding="utf-8") for name in ("engine.h", "draws.h")]
     advance = "\n    ".join(calls)
-    head = "\n".join([f"#define NEUROSIM_FAST {int(fast)}", PHILOX_SOURCE, *ours])
+    head = "\n".join([f"#define NEUROSIM_FAST {int(fast)}", PHILOX_SOURCE, WAVEFORM_SOURCE, "using neurosim::waveform_at;", *ours])
     return f"{head}\n{''.join(functions)}\nvoid neurosim::Engine::advance() {{\n    {advance}\n}}\n", layout
 
 
