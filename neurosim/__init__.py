@@ -14,9 +14,11 @@ from neurosim.circuit import Circuit
 from neurosim.currents import NoiseCurrent, StepCurrent, WaveformInput
 from neurosim.describe import describe
 from neurosim.distributions import Exponential, LogNormal, Normal, Uniform
-from neurosim.errors import Interrupted, NonFiniteStateError, UnsupportedModelError
+from neurosim.errors import Interrupted, NonFiniteStateError, TimeStepWarning, UnsupportedModelError
 from neurosim.events import Events
+from neurosim.experiments import Convergence, FICurve, convergence, fi_curve, rheobase
 from neurosim.export import to_brian2
+from neurosim.fitting import Fitted, Score, Search, Transfer, fit, score, transfer
 from neurosim.lifecycle.develop import develop
 from neurosim.lifecycle.folder import RunFolder, load_circuit, load_history, save_history
 from neurosim.lifecycle.history import History
@@ -24,11 +26,13 @@ from neurosim.lifecycle.phases import Lifecycle, Phase
 from neurosim.lifecycle.rules import Apoptosis, Division, Rewiring
 from neurosim.lifecycle.selection import Busiest, Everyone, Idlest, RateAbove, RateBelow, Selected, WeightBelow
 from neurosim.lifecycle.yoked import Yoked, yoked
+from neurosim.model_saving import save_model
 from neurosim.models import CellModel, SynapseModel, cells, load_cell, load_synapse, psp, synapses
 from neurosim.population import Population, create
 from neurosim.projection import Projection, connect
 from neurosim.recording import Recording, Spikes, Trace
 from neurosim.report import write_report
+from neurosim.responses import Response, Stimulus, respond
 from neurosim.simulate import simulate
 from neurosim.stimuli import PoissonInput, Presentations, SpikeTimes
 from neurosim.storage import save_circuit

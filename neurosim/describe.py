@@ -3,7 +3,7 @@
 import numpy as np
 
 from neurosim.circuit import Circuit
-from neurosim.models import CellModel, SynapseModel
+from neurosim.models import CellModel, ParameterSet, SynapseModel
 from neurosim.population import Population
 from neurosim.projection import Projection
 from neurosim.units import quantity, second
@@ -62,12 +62,23 @@ def _degrees(circuit: Circuit, projection: Projection) -> list[str]:
 def _model(model) -> list[str]:
     lines = [f"{model.kind.capitalize()} model {model.name!r}: {model.summary}"]
     lines += [f"  {line}" for line in model.equations.strip().splitlines()]
-    for name, parameter in model.parameters.items():
+    is_cell = isinstance(model, CellModel)
+    if is_cell and model.spike:
+        spike = {"threshold": model.spike.threshold, "reset": model.spike.reset, "refractory": model.spike.refractory}
+        lines.append(f"  spike ({model.spike.rule}): {', '.join(f'{name} {text}' for name, text in spike.items() if text)}")
+    own = model.per_cell if is_cell else {}
+    for name, parameter in {**model.parameters, **own}.items():
         source = f" [{parameter.source}]" if parameter.source else ""
-        lines.append(f"  {name} = {parameter.text or 'to be given'}: {parameter.meaning}{source}")
-    if isinstance(model, CellModel):
+        each = ", each cell its own" if name in own else ""
+        lines.append(f"  {name} = {parameter.text or 'to be given'}{each}: {parameter.meaning}{source}")
+    if is_cell:
         lines += [f"  receptor {name}: {receptor.meaning}" for name, receptor in model.receptors.items()]
+        lines += [f"  set {name}: {_values(one)}: {one.meaning} [{one.source}]" for name, one in model.sets.items()]
     return [*lines, *(f"  reference: {reference}" for reference in model.references)]
+
+
+def _values(chosen: ParameterSet) -> str:
+    return ", ".join(f"{name} = {text}" for name, text in chosen.texts.items())
 
 
 def _range(values: np.ndarray, dimensions) -> str:

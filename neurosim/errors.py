@@ -25,6 +25,10 @@ class UnsupportedModelError(NotImplementedError):
     """A backend cannot express a model that is valid as such."""
 
 
+class TimeStepWarning(UserWarning):
+    """The time step is longer than the fastest variable of a population allows."""
+
+
 class NonFiniteStateError(FloatingPointError):
     """A state variable became NaN or infinite; `circuit` and `recording` hold what was simulated before."""
 

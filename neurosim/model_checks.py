@@ -11,10 +11,10 @@ import numpy as np
 from neurosim.errors import near
 from neurosim.expressions import TEXT_ERRORS, evaluate, execute, names_in, statements
 from neurosim.model_parts import CONTINUOUS, RECEPTOR_KINDS, Model, Names, Receptor, SpikeRule
-from neurosim.model_scope import Equation, Scope, refuse_reserved
+from neurosim.model_scope import Equation, Scope, refuse_reserved, unsolvable
 from neurosim.units import DIMENSIONLESS, Dimension, amp, get_dimensions, metre, second, siemens, unit_name, volt
 
-METHODS = ("exact", "exponential_euler", "euler", "rk2", "rk4")
+METHODS = ("exact", "exponential_euler", "euler", "sequential_euler", "rk2", "rk4")
 # states and amounts over many orders of magnitude: a clip or a saturation acts on some of them
 _PROBES = (-1e6, -7.3, -0.06, 0.0, 0.002, 2.7, 1e6)
 
@@ -25,8 +25,9 @@ def read_spike_rule(table: Mapping[str, str], where: str) -> SpikeRule:
     if rule not in ("refractory", "crossing"):
         raise ValueError(f"{where}: [spike] rule is '{rule}'.{near(rule, ('refractory', 'crossing'))}")
     for key in sorted(own & set(table) if rule == "crossing" else own - set(table)):
-        advice = "leave it out, a crossing has none" if rule == "crossing" else 'add it, or use rule = "crossing"'
-        raise ValueError(f'{where}: [spike] {key} does not go with rule = "{rule}"; {advice}.')
+        if rule == "crossing":
+            raise ValueError(f'{where}: [spike] {key} does not go with rule = "crossing"; leave it out, or use rule = "refractory".')
+        raise ValueError(f'{where}: [spike] lacks the key \'{key}\' of rule = "refractory"; add it, or use rule = "crossing".')
     return SpikeRule(rule, table["threshold"], table.get("reset", ""), table.get("refractory", ""))
 
 
@@ -62,6 +63,8 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
     """Check names, units and statements of a cell; returns its receptors with strength and additivity."""
     if model.method not in METHODS:
         raise ValueError(f"{where}: method is '{model.method}'.{near(model.method, METHODS)}")
+    if reason := unsolvable(model.equations, model.method):
+        raise ValueError(f'{where}: method is \'{model.method}\', {reason}; give "rk2" or "rk4".')
     if model.variables.get("v") is not volt.dim:
         raise ValueError(f"{where}: equations have no membrane potential; every cell has a state variable v in volt.")
     area = {**model.parameters, **model.per_cell}.get("area")

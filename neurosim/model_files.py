@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,13 +14,14 @@ from neurosim.errors import near
 CELL_KEYS = {
     "": (
         {"name", "summary", "references", "method", "equations", "spike", "initial", "parameters", "receptors"},
-        {"shared", "on", "expected", "source"},
+        {"shared", "on", "sets", "contains", "expected", "source"},
     ),
     "spike": ({"rule", "threshold"}, {"reset", "refractory"}),
     "parameters.": ({"value", "meaning", "source"}, {"spread"}),
     "shared.": ({"value", "meaning"}, set()),
     "receptors.": ({"meaning"}, {"kind", "variable", "effect", "unitary", "sign"}),
     "on": (set(), {"presentation"}),
+    "sets.": ({"meaning", "source", "values"}, set()),
 }
 SOURCE_KEYS = {"": ({"name", "summary", "source"}, {"references"})}
 SYNAPSE_KEYS = {
@@ -32,7 +34,7 @@ SYNAPSE_KEYS = {
     "on": (set(), {"presentation"}),
 }
 _TEXTS = ("name", "summary", "method", "equations", "on_pre", "on_post", "normalise")
-_TABLES = ("spike", "initial", "parameters", "shared", "receptors", "on")
+_TABLES = ("spike", "initial", "parameters", "shared", "receptors", "on", "sets")
 
 
 def folder(kind: str) -> Path:
@@ -63,13 +65,26 @@ def read(kind: str, name_or_path: str | Path) -> tuple[dict[str, Any], str]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}; give the path of a TOML file or one of: {', '.join(catalogue(kind))}.")
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not readable as TOML: {error}.") from None
+        tables = tomllib.loads(written := path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not readable as TOML: {error}; save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(
+            f"{path} is not readable as TOML: {error}{_line_of(error, written)}; put texts in quotes and each key once."
+        ) from None
     where = path.name if not own else str(path)
     if not own and tables.get("name") != path.stem:
         raise ValueError(f'{where}: name is {tables.get("name")!r}, but a catalogue file is named as its model; make it "{path.stem}".')
     return tables, where
+
+
+def _line_of(error: tomllib.TOMLDecodeError, text: str) -> str:
+    """Quote the line that an error speaks of."""
+    number = re.search(r"at line (\d+)", str(error))
+    if number is None:
+        return ""
+    line = text.split("\n")[int(number[1]) - 1].strip()
+    return f", '{line}'"
 
 
 def check_keys(tables: Mapping[str, Any], keys: Mapping[str, tuple[set[str], set[str]]], where: str) -> None:
@@ -82,6 +97,8 @@ def check_keys(tables: Mapping[str, Any], keys: Mapping[str, tuple[set[str], set
         value = tables.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"{where}: {key} is {value!r}; give a list of texts.")
+    if "references" in tables and not any(map(str.strip, tables["references"])):
+        raise ValueError(f"{where}: references is {tables['references']!r}; name the work that the model is from, with its DOI.")
     rows = tables.get("expected", [])
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) and isinstance(row.get("parameters", {}), Mapping) for row in rows):
         raise ValueError(f"{where}: expected is {rows!r}; give tables, [[expected]], whose parameters are tables too.")

@@ -155,7 +155,7 @@ class Model:
             tables["initial"] = [list(pair) for pair in tables["initial"].items()]
         return json.loads(json.dumps(tables))
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """The SHA-256 of the specification, in hexadecimal."""
         return hashlib.sha256(json.dumps(self.specification(), sort_keys=True).encode()).hexdigest()

@@ -5,8 +5,10 @@ Units are worked out by Brian2's own rules, so that what passes here passes ther
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from brian2 import Equations
@@ -14,6 +16,9 @@ from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.variables import Constant, Variable
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, FLOAT, PARAMETER, SUBEXPRESSION, EquationError
 from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
+from brian2.stateupdaters.base import UnsupportedEquationsException
+from brian2.stateupdaters.exact import get_linear_system
+from brian2.stateupdaters.exponential_euler import get_conditionally_linear_system
 
 from neurosim.errors import near
 from neurosim.expressions import CONSTANTS, FUNCTIONS, Statement, names_in, statements
@@ -24,6 +29,12 @@ RESERVED = frozenset(
     "id parent birth position lastspike pre post weight delay share lastupdate amount deliver name model sign ids cells parents "
     "shared synapses flight source target synapse receptor newborn recipe N i j t dt xi not_refractory".split()
 )
+# what Brian2 raises for equations that it cannot read
+_UNREADABLE = (EquationError, SyntaxError, ValueError, TypeError, KeyError)
+_LINEAR = {
+    "exponential_euler": (get_conditionally_linear_system, "each dx/dt to be linear in x"),
+    "exact": (get_linear_system, "all equations to be linear"),
+}
 _KINDS = {DIFFERENTIAL_EQUATION: "differential", SUBEXPRESSION: "subexpression", PARAMETER: "variable"}
 
 
@@ -44,9 +55,10 @@ def parse_equations(text: str, flags: Iterable[str], where: str) -> dict[str, Eq
     """
     try:
         lines = Equations(text) if text.strip() else {}
-    except (EquationError, SyntaxError, ValueError, TypeError) as error:
-        causes = dict.fromkeys(str(one).strip() for one in (error, error.__cause__) if one is not None)
-        raise ValueError(f"{where}: equations cannot be read: {' '.join(causes)}") from None
+    except _UNREADABLE as error:
+        raise ValueError(
+            f"{where}: {_unreadable(text, error)}; write each as dx/dt = -x/tau : volt, in a base unit (1 for none)."
+        ) from None
     equations: dict[str, Equation] = {}
     for name, line in lines.items():
         at = f"{where}: equation of '{name}'"
@@ -61,6 +73,37 @@ def parse_equations(text: str, flags: Iterable[str], where: str) -> dict[str, Eq
     return equations
 
 
+def _unreadable(text: str, error: Exception) -> str:
+    """Say which equation cannot be read and why: the first that cannot be read alone, or all of them together."""
+    what, heads = "equations", list(re.finditer(r"^[ \t]*(\w+(?:/dt)?)[ \t]*=", text, re.MULTILINE))
+    for head, after in zip(heads, [*(other.start() for other in heads[1:]), len(text)]):
+        alone = text[head.start() : after]
+        if ":" not in alone:
+            return f"equation of {head[1]} cannot be read: it has no unit"
+        try:
+            Equations(alone)
+        except _UNREADABLE as own:
+            what, error = f"equation of {head[1]}", own
+            break
+    # its parser knows some operators, such as ^, by a key that its writer lacks
+    reason = f"{error} is not arithmetic" if isinstance(error, KeyError) else str(error)
+    cause = "" if error.__cause__ is None or str(error.__cause__) in reason else str(error.__cause__)
+    return f"{what} cannot be read: {' '.join(f'{reason} {cause}'.split()).rstrip('.')}"
+
+
+@lru_cache(maxsize=1024)
+def unsolvable(equations: str, method: str) -> str:
+    """Say why Brian2 cannot step equations by a method; empty where it can."""
+    if method not in _LINEAR:
+        return ""
+    system, needs = _LINEAR[method]
+    try:
+        system(Equations(equations), {})
+    except (ValueError, UnsupportedEquationsException) as error:
+        return f"which needs {needs}: {' '.join(str(error).split()).rstrip('.')}"
+    return ""
+
+
 def refuse_reserved(name: str, where: str) -> None:
     """Raise ValueError for a name that means something else already."""
     if name in RESERVED or name in UNITS or name in FUNCTIONS or name in CONSTANTS:
@@ -72,6 +115,7 @@ class Scope:
 
     def __init__(self, where: str, constants: Mapping[str, Dimension], variables: Mapping[str, Dimension]):
         self.where = where
+        self.constants = dict(constants)
         self.dimensions = {**constants, **variables}
         units = {name: Constant(name, float(unit), dimensions=unit.dim) for name, unit in UNITS.items()}
         numbers = {name: Constant(name, value) for name, value in CONSTANTS.items()}
@@ -83,15 +127,15 @@ class Scope:
 
     def extended(self, **names: Dimension) -> Scope:
         """Return a scope that knows some names more."""
-        scope = Scope(self.where, {}, {})
+        scope = Scope(self.where, self.constants, {})
         scope.dimensions = {**self.dimensions, **names}
         scope.variables = {**self.variables, **{name: Variable(name, dimensions=dimensions) for name, dimensions in names.items()}}
         return scope
 
     def without(self, names: Iterable[str]) -> Scope:
         """Return a scope that lacks some names."""
-        scope = Scope(self.where, {}, {})
         hidden = set(names)
+        scope = Scope(self.where, {name: dimensions for name, dimensions in self.constants.items() if name not in hidden}, {})
         scope.dimensions = {name: dimensions for name, dimensions in self.dimensions.items() if name not in hidden}
         scope.variables = {name: variable for name, variable in self.variables.items() if name not in hidden}
         return scope
@@ -110,15 +154,22 @@ class Scope:
             return get_dimensions(parse_expression_dimensions(text.strip(), self.variables))
         except (DimensionMismatchError, SyntaxError, TypeError, ValueError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else str(error)
-            raise ValueError(f"{at}: the units in '{text.strip()}' do not fit: {reason.rstrip('.')}.") from None
+            raise ValueError(f"{at}: the units in '{text.strip()}' do not fit: {reason.rstrip('.')}{self._read_by(text)}.") from None
 
     def check(self, text: str, dimensions: Dimension, what: str) -> None:
         """Raise ValueError unless an expression has these dimensions."""
         found = self.measure(text, what)
         if found is not dimensions:
             raise ValueError(
-                f"{self.where}: {what}: '{text.strip()}' has the unit {unit_name(found)}, but it must have {unit_name(dimensions)}."
+                f"{self.where}: {what}: '{text.strip()}' has the unit {unit_name(found)}, but it must have {unit_name(dimensions)}"
+                f"{self._read_by(text)}."
             )
+
+    def _read_by(self, text: str) -> str:
+        """Name the parameters that a text reads, with their units: a wrong one may be why units do not fit."""
+        units = {name: unit_name(self.constants[name]) for name in self.constants if name in names_in(text)}
+        told = ", ".join(f"{name} has {'no unit' if unit == '1' else unit}" for name, unit in units.items())
+        return f"; correct the text or a parameter ({told})" if told else ""
 
     def check_condition(self, text: str, what: str) -> None:
         """Raise ValueError unless an expression is true or false."""

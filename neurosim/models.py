@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +23,10 @@ from neurosim.model_checks import (
     refuse_unused,
 )
 from neurosim.model_files import CELL_KEYS, SOURCE_KEYS, SYNAPSE_KEYS, catalogue, check_keys, read
+from neurosim.model_nesting import check_contains, embedding
 from neurosim.model_parts import Model, Names, Parameter, Receptor, SpikeRule, common_fields, psp
 from neurosim.model_scope import Equation, parse_equations
+from neurosim.model_sets import ParameterSet, read_sets
 from neurosim.model_spread import read_per_cell, spread_out
 from neurosim.protocols import PROTOCOLS, Expected, read_expected
 from neurosim.units import Dimension, to_si, unit_name
@@ -34,6 +36,7 @@ __all__ = [
     "CellModel",
     "Expected",
     "Parameter",
+    "ParameterSet",
     "Receptor",
     "SpikeRule",
     "SynapseModel",
@@ -50,7 +53,7 @@ class CellModel(Model):
     """A kind of cell: equations, spike rule, receptors and parameters, read from a file and checked.
 
     `source` is true for a source of spikes, which has neither state nor receptors. `per_cell` are the parameters of which every cell
-    has a value of its own: they are state variables that nothing changes.
+    has a value of its own: they are state variables that nothing changes. `sets` are the named sets of parameters of the file.
     """
 
     method: str
@@ -59,6 +62,7 @@ class CellModel(Model):
     expected: tuple[Expected, ...]
     source: bool
     per_cell: Mapping[str, Parameter]
+    sets: Mapping[str, ParameterSet]
 
     kind: ClassVar[str] = "cell"
 
@@ -70,6 +74,7 @@ class CellModel(Model):
         flags = ("unless refractory",) if rule and rule.rule == "refractory" else ()
         lines = parse_equations(tables.get("equations", ""), flags, where)
         per_cell = read_per_cell(tables, where)
+        check_contains(tables, tables.get("parameters", {}), where)
         # rows of [expected] are read with the model, and replace its parameters: so they join it last
         bare = {key: value for key, value in spread_out(tables, per_cell).items() if key != "expected"}
         lines |= {name: Equation("variable", "", one.dimensions, ("constant",)) for name, one in per_cell.items()}
@@ -81,11 +86,13 @@ class CellModel(Model):
             expected=(),
             source=source,
             per_cell=MappingProxyType(per_cell),
+            sets=MappingProxyType({}),
         )
         if source:
             return model
         receptors = check_cell(model, where)
-        model = dataclasses.replace(model, receptors=MappingProxyType(receptors))
+        sets = read_sets(tables, {**model.parameters, **per_cell}, where)
+        model = dataclasses.replace(model, receptors=MappingProxyType(receptors), sets=sets)
         rows = enumerate(() if per_cell else tables.get("expected", ()), 1)  # which are those of cells that are all alike
         expected = tuple(read_expected(row, model, f"{where}: [[expected]] row {number}") for number, row in rows)
         return dataclasses.replace(model, tables=tables, expected=expected)
@@ -110,14 +117,26 @@ class CellModel(Model):
         """Return the values of parameters (those of which every cell has its own: the file's), of a state and of what equations derive."""
         return super().names({**{name: one.quantity for name, one in self.per_cell.items()}, **state})
 
-    def with_spread(self, names: Iterable[str]) -> CellModel:
+    def parameter_set(self, name: str) -> CellModel:
+        """Return the model with the values of one of its named sets; raise ValueError for a name that is not among them."""
+        if name not in self.sets:
+            raise ValueError(f"Cell model '{self.name}' has no parameter set '{name}'.{near(name, self.sets)}")
+        return self.replace(**self.sets[name].values)
+
+    def with_spread(self, names: Collection[str]) -> CellModel:
         """Return the model with parameters of which every cell has its own value; raise ValueError for an unknown name."""
+        if set(names) <= set(self.per_cell):
+            return self
         parameters = dict(self.tables["parameters"])
         for name in names:
             if name not in parameters:
                 raise ValueError(f"Cell model '{self.name}' has no parameter '{name}' to spread.{near(name, parameters)}")
             parameters[name] = {**parameters[name], "spread": True}
         return self.from_specification({**self.tables, "parameters": parameters})
+
+    def embedding(self, smaller: CellModel) -> dict[str, Any]:
+        """Return the parameters with which the cell does what a smaller one that it contains does; see `model_nesting`."""
+        return embedding(self, smaller)
 
     @property
     def continuous(self) -> Mapping[str, Dimension]:

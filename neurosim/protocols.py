@@ -16,14 +16,28 @@ from neurosim.units import DIMENSIONLESS, Dimension, Hz, Quantity, amp, get_dime
 class Protocol:
     """An experiment on one cell: its settings (name -> dimensions, None for a name) and what it may measure.
 
-    `measures` is None where any subexpression of the cell can be measured.
+    `measures` is None where any subexpression of the cell can be measured; one whose dimensions are None is a name.
     """
 
     required: Mapping[str, Dimension | None]
     optional: Mapping[str, Dimension | None]
-    measures: Mapping[str, Dimension] | None
+    measures: Mapping[str, Dimension | None] | None
 
 
+# What `neurosim.measures.firing_pattern` may call a response; "pattern" measures it from the onset to the end of the step.
+PATTERNS = (
+    "silent",
+    "transient",
+    "undetermined",
+    "tonic",
+    "adapting",
+    "accelerating",
+    "delayed accelerating",
+    "initial burst",
+    "regular bursting",
+    "delayed regular bursting",
+    "irregular",
+)
 _TIME, _VOLTAGE, _CURRENT = second.dim, volt.dim, amp.dim
 _SETTLE = {"settle": _TIME}
 # Time zero is the onset; the cell starts from its initial values `settle` (default 0) before. A spike is what the cell's own rule
@@ -34,7 +48,9 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "rest": Protocol({"duration": _TIME}, {}, {"resting_potential": _VOLTAGE}),
     "rate_functions": Protocol({"v": _VOLTAGE}, {}, None),
     "step_current": Protocol(
-        {"amplitude": _CURRENT, "duration": _TIME}, {**_SETTLE, "after": _TIME}, {"rate": Hz.dim, "spike_count": DIMENSIONLESS}
+        {"amplitude": _CURRENT, "duration": _TIME},
+        {**_SETTLE, "after": _TIME},
+        {"rate": Hz.dim, "spike_count": DIMENSIONLESS, "pattern": None},
     ),
     "current_pulse": Protocol(
         {"amplitude": _CURRENT, "duration": _TIME, "observe": _TIME},
@@ -48,7 +64,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     ),
     "psp": Protocol({"receptor": None, "observe": _TIME}, {**_SETTLE, "weight": None}, {"psp_peak": _VOLTAGE}),
 }
-_COMMON = ({"protocol", "measure", "value", "tolerance", "source"}, {"dt", "parameters"})
+_COMMON = ({"protocol", "measure", "value", "source"}, {"dt", "parameters", "set"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +72,8 @@ class Expected:
     """A published or computed answer of a cell: measure `measure` under `protocol` is `value` within `tolerance`.
 
     `settings` holds the protocol's quantities (a name for `receptor`, and "unitary" for `weight` where none is given);
-    `parameters` those of the cell that differ from its file. All as quantities; `dt` is the time step.
+    `parameters` those of the cell that differ from its file, those of the parameter set `set` among them. All as quantities; `dt` is
+    the time step. `value` is a text and `tolerance` is None where the measure is "pattern".
     """
 
     protocol: str
@@ -66,26 +83,33 @@ class Expected:
     tolerance: Any
     dt: Quantity
     parameters: Mapping[str, Any]
+    set: str | None
     source: str
 
 
 def read_expected(row: Mapping[str, Any], cell: Any, where: str) -> Expected:
     """Read one `[[expected]]` row of a cell model.
 
-    Texts are evaluated with the cell's parameters, those of the row's own `parameters` first. A tolerance ending in %
-    is relative to the value. Raises ValueError naming `where` and the key.
+    Texts are evaluated with the cell's parameters, those of the row's own `parameters` first, those of its `set` next. A tolerance
+    ending in % is relative to the value. Raises ValueError naming `where` and the key.
     """
     name = str(row.get("protocol"))
     if name not in PROTOCOLS:
         raise ValueError(f"{where}: protocol is {name!r}, which is not known.{near(name, PROTOCOLS)}")
     protocol = PROTOCOLS[name]
     settings = {**protocol.required, **protocol.optional}
-    compare_keys(row, (_COMMON[0] | set(protocol.required), _COMMON[1] | set(protocol.optional)), where)
+    measured = _measured(protocol, str(row.get("measure")), cell, where) if "measure" in row else DIMENSIONLESS
+    needed = {"tolerance"} if measured is not None else set()
+    compare_keys(row, (_COMMON[0] | needed | set(protocol.required), _COMMON[1] | set(protocol.optional)), where)
+    chosen = _chosen(row, cell, where)
+    names = {**cell.namespace(), **chosen}
     try:
-        changes = {key: evaluate(str(text), cell.namespace()) for key, text in row.get("parameters", {}).items()}
-        names = (cell.replace(**changes) if changes else cell).namespace()
+        changes = {key: evaluate(str(text), names) for key, text in row.get("parameters", {}).items()}
+        if changes:
+            cell.replace(**changes)  # which checks their names and units
     except TEXT_ERRORS as error:
         raise ValueError(f"{where}: parameters: {error}") from None
+    names |= changes
 
     def number(key: str, dimensions: Dimension, text: Any) -> Any:
         """Evaluate one key of the row and check its dimensions."""
@@ -97,24 +121,42 @@ def read_expected(row: Mapping[str, Any], cell: Any, where: str) -> Expected:
             raise ValueError(f"{where}: {key} is {text!r}, but it needs the unit {unit_name(dimensions)}.")
         return value if dimensions is not DIMENSIONLESS else float(value)
 
-    measured = _measured(protocol, str(row["measure"]), cell, where)
-    value = number("value", measured, row["value"])
-    tolerance = str(row["tolerance"])
+    value, tolerance = _answer(row, measured, number, where)
     return Expected(
         protocol=name,
         settings=_settings(row, settings, cell, where, number),
         measure=row["measure"],
         value=value,
-        tolerance=abs(value) * number("tolerance", DIMENSIONLESS, tolerance[:-1]) / 100
-        if tolerance.endswith("%")
-        else number("tolerance", measured, tolerance),
+        tolerance=tolerance,
         dt=number("dt", second.dim, row.get("dt", "0.1*ms")),
-        parameters=changes,
+        parameters={**chosen, **changes},
+        set=row.get("set"),
         source=str(row["source"]),
     )
 
 
-def _measured(protocol: Protocol, measure: str, cell: Any, where: str) -> Dimension:
+def _chosen(row: Mapping[str, Any], cell: Any, where: str) -> Mapping[str, Any]:
+    """The values of the parameter set that a row names."""
+    if "set" not in row:
+        return {}
+    if row["set"] not in cell.sets:
+        raise ValueError(f"{where}: set is {row['set']!r}, which the cell lacks.{near(str(row['set']), cell.sets)}")
+    return cell.sets[row["set"]].values
+
+
+def _answer(row: Mapping[str, Any], measured: Dimension | None, number: Callable, where: str) -> tuple[Any, Any]:
+    """The value of a row and its tolerance."""
+    if measured is None:
+        if row["value"] not in PATTERNS:
+            raise ValueError(f"{where}: value is {row['value']!r}, which is no firing pattern.{near(str(row['value']), PATTERNS)}")
+        return row["value"], None
+    value, tolerance = number("value", measured, row["value"]), str(row["tolerance"])
+    if tolerance.endswith("%"):
+        return value, abs(value) * number("tolerance", DIMENSIONLESS, tolerance[:-1]) / 100
+    return value, number("tolerance", measured, tolerance)
+
+
+def _measured(protocol: Protocol, measure: str, cell: Any, where: str) -> Dimension | None:
     measures = cell.subexpressions if protocol.measures is None else protocol.measures
     if measure not in measures:
         raise ValueError(f"{where}: measure is {measure!r}, which this protocol does not give.{near(measure, measures)}")

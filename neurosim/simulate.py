@@ -13,6 +13,7 @@ from neurosim.backends.brian2 import Brian2
 from neurosim.circuit import Circuit
 from neurosim.errors import Interrupted, NonFiniteStateError, near
 from neurosim.recording import Recording, Spikes, Trace
+from neurosim.timescales import warn_of_time_step
 from neurosim.units import Quantity, second, to_si, whole_steps
 
 
@@ -33,6 +34,7 @@ def simulate(
     given. A progress bar appears after two seconds. Everything is checked before anything runs. Raises ValueError, TypeError
     or KeyError for a bad argument, UnsupportedModelError for a model that the backend cannot express, NonFiniteStateError
     where a state is not finite afterwards and Interrupted at Ctrl-C; the last two carry the `circuit` and `recording` reached.
+    Warns with TimeStepWarning, once for a circuit, where dt is longer than the fastest time constant of a population allows.
     """
     backend = backend or Brian2()
     circuit, steps, samples, shared = checked(circuit, duration, inputs, record, modulate, backend)
@@ -55,7 +57,7 @@ def simulate(
 def checked(circuit, duration, inputs, record, modulate, backend):
     """Check the arguments of a simulation against the circuit; return it with its time step, time steps, traces and shared factors.
 
-    See `simulate` for what is raised.
+    See `simulate` for what is raised and warned of.
     """
     if not isinstance(circuit, Circuit):
         raise TypeError(f"simulate needs a circuit, not {circuit!r}; make one with ns.Circuit([...], [...])")
@@ -63,7 +65,7 @@ def checked(circuit, duration, inputs, record, modulate, backend):
         raise TypeError(f'{backend!r} is no backend; give one such as ns.Brian2(dt=0.1*ms, target="numpy")')
     dt = to_si(backend.dt, second, "dt of the backend")
     backend.check(circuit)
-    circuit = _with_dt(circuit, dt)
+    given, circuit = circuit, _with_dt(circuit, dt)
     steps = whole_steps(duration, dt, "the duration of the simulation")
     for projection in circuit.projections.values():
         projection.check_grid(dt)
@@ -74,7 +76,10 @@ def checked(circuit, duration, inputs, record, modulate, backend):
     for label in labels:
         if labels.count(label) > 1:
             raise ValueError(f"two inputs are called {label!r} and would get the same noise; give each its own name=...")
-    return circuit, steps, _samples(circuit, record, dt), shared_factors(circuit, modulate or {})
+    samples, shared = _samples(circuit, record, dt), shared_factors(circuit, modulate or {})
+    if given.dt_si != dt:  # what runs at its dt already has been warned of
+        warn_of_time_step(circuit.populations.values(), dt)
+    return circuit, steps, samples, shared
 
 
 def _inputs(inputs) -> list:

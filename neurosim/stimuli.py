@@ -87,7 +87,7 @@ class Input:
 
     def _heirs(self, population):
         """The rows that the input reaches, the entry of `cells` that each inherits from, and that entry's id."""
-        known = np.arange(len(population.parents)) if self.cells is None else np.atleast_1d(np.asarray(self.cells, dtype=np.int64))
+        known = np.arange(len(population.parents)) if self.cells is None else _ids(self.cells, f"cells of input {self.label!r}")
         outside = (known < 0) | (known >= len(population.parents))
         if outside.any():
             raise ValueError(f"input {self.label!r} names cell {known[outside][0]} of population {population.name!r}, which never existed")
@@ -184,11 +184,11 @@ class SpikeTimes(Input):
         """The ids and time steps of the spikes, the cells they name, the rows that these reach and which of them each inherits from."""
         population = _sources(self, circuit)
         times = np.atleast_1d(to_si(self.times, second, f"times of input {self.label!r}"))
-        ids = np.atleast_1d(np.asarray(self.spikes, dtype=np.int64))
+        ids = _ids(self.spikes, f"spikes of input {self.label!r}")
         if ids.shape != times.shape and ids.size != 1:
             raise ValueError(f"input {self.label!r} has {ids.size} spikes but {times.size} times; give one cell id for each time")
         ids = np.broadcast_to(ids, times.shape)
-        steps = np.round(times / dt).astype(np.int64)
+        steps = np.round(np.where(np.isfinite(times), times, -1) / dt).astype(np.int64)
         if (np.abs(times - steps * dt) > 1e-6 * dt).any() or (steps < 0).any():
             raise ValueError(f"input {self.label!r} has times off the grid of dt = {dt * 1e3:g} ms or before 0; give whole multiples of dt")
         own = np.unique(ids)
@@ -236,8 +236,10 @@ class Presentations(Input):
         population = _sources(self, circuit)
         rates = np.asarray(to_si(self.rates, Hz, f"rates of input {self.label!r}"), dtype=float)
         rows, entries, _, size = self._heirs(population)
-        if rates.ndim != 2 or rates.shape[1] != size:
-            raise ValueError(f"rates of input {self.label!r} have shape {rates.shape}; give (stimuli, {size}), a column for each cell")
+        if rates.ndim != 2 or rates.shape[1] != size or not len(rates):
+            raise ValueError(
+                f"rates of input {self.label!r} have shape {rates.shape}; give (stimuli, {size}), a row for each stimulus and a column for each cell"
+            )
         if not (rates.min(initial=0) >= 0 and rates.max(initial=0) * dt <= 1):
             raise ValueError(
                 f"rates of input {self.label!r} run from {rates.min():g} to {rates.max():g} Hz; give 0 or more and at most one spike a time step ({1 / dt:g} Hz)"
@@ -252,6 +254,14 @@ class Presentations(Input):
                 f"{start * dt:g} s; give start=circuit.time"
             )
         return rates, length, begin, rows, entries
+
+
+def _ids(cells, what: str) -> np.ndarray:
+    """Return ids of cells as an array; raise TypeError for what are no whole numbers."""
+    ids = np.atleast_1d(np.asarray(cells))
+    if ids.size and ids.dtype.kind not in "iu":
+        raise TypeError(f"{what} are {cells!r}; give ids of cells, which are whole numbers")
+    return ids.astype(np.int64)
 
 
 def _sources(stimulus, circuit):

@@ -10,7 +10,7 @@ import numpy as np
 from neurosim.errors import near
 from neurosim.files import read_bytes
 
-_IRREGULAR = 0.01  # of the mean interval: what times may be off, as a file gives them with few digits
+_IRREGULAR = 0.01  # of the usual interval: what one may differ, as a file gives times with few digits
 _DIGITS = 9  # to which the interval of such times is known at best
 
 
@@ -107,13 +107,13 @@ def _numbers(path: Path, names: list[str], lines: list, place: int) -> np.ndarra
 def _interval(path: Path, times: np.ndarray, lines: list) -> float:
     if len(times) < 2:
         raise ValueError(f"{path} holds one sample, which gives no time step; give dt")
-    mean = (times[-1] - times[0]) / (len(times) - 1)
     steps = np.diff(times)
-    bad = np.flatnonzero(~(np.abs(steps - mean) <= _IRREGULAR * abs(mean)) | (steps <= 0))
+    usual = np.median(steps)
+    bad = np.flatnonzero((np.abs(steps - usual) > _IRREGULAR * abs(usual)) | (steps <= 0))
     if len(bad):
         row = bad[0]
         raise ValueError(
-            f"{path}, line {lines[row + 1][0]}: the time goes from {times[row]:g} to {times[row + 1]:g}, but by {mean:g} on average; "
+            f"{path}, line {lines[row + 1][0]}: the time goes from {times[row]:g} to {times[row + 1]:g}, but mostly by {usual:g}; "
             "give samples at regular, rising times"
         )
-    return float(f"{mean:.{_DIGITS}g}")
+    return float(f"{(times[-1] - times[0]) / len(steps):.{_DIGITS}g}")

@@ -147,11 +147,11 @@ def to_si(value: Any, unit: Any, what: str) -> Any:
     found = get_dimensions(value)
     if found is not wanted:
         raise TypeError(
-            f"{what} is {value!s}{' without a unit' if found is DIMENSIONLESS else ''}, but it needs "
+            f"{what} is {_on_one_line(value)}{' without a unit' if found is DIMENSIONLESS else ''}, but it needs "
             f"{'no unit' if wanted is DIMENSIONLESS else 'the dimension of ' + unit_name(wanted)}; give {_example(wanted)}."
         )
     if np.isnan(numbers).any():
-        raise ValueError(f"{what} is {value!s}; NaN is not a value, give {_example(wanted)}.")
+        raise ValueError(f"{what} is {_on_one_line(value)}; NaN is not a value, give {_example(wanted)}.")
     return float(numbers) if numbers.ndim == 0 else numbers
 
 
@@ -162,6 +162,10 @@ def whole_steps(time: Quantity, dt: float, what: str) -> int:
     if steps < 0 or abs(si - steps * dt) > 1e-6 * dt:
         raise ValueError(f"{what} is {time}; give a whole multiple of dt = {dt * 1e3:g} ms, 0 or more")
     return steps
+
+
+def _on_one_line(value: Any) -> str:
+    return " ".join(str(value).split())
 
 
 def _example(dimensions: Dimension) -> str:

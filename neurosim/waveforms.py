@@ -89,10 +89,8 @@ class Waveform:
 
         Raises TypeError for another dimension and ValueError for another dt, length or number of rows.
         """
-        if not isinstance(other, Waveform):
-            return NotImplemented
-        if self.dimensions is not other.dimensions:
-            raise TypeError(f"{self!r} and {other!r} cannot be added; add currents to currents and conductances to conductances")
+        if not isinstance(other, Waveform) or self.dimensions is not other.dimensions:
+            raise TypeError(f"{self!r} and {other!r} cannot be added; add waveforms of current, or waveforms of conductance")
         same_dt = np.isclose(float(self.dt), float(other.dt), rtol=1e-9, atol=0)  # 0.1*ms and 100*us differ in the last bit
         if not same_dt or self.samples != other.samples or (len(self) != len(other) and 1 not in (len(self), len(other))):
             raise ValueError(f"{self!r} and {other!r} cannot be added; make both with the same dt, duration and rows")
@@ -123,7 +121,7 @@ def ramp(first: Quantity, last: Quantity, duration: Quantity, dt: Quantity = 0.1
     """
     _, samples = _grid(dt, duration)
     dimensions = _accepted(first, "first of a ramp")
-    begin, end = to_si(first, dimensions, "first of a ramp"), to_si(last, dimensions, "last of a ramp")
+    begin, end = _number(first, dimensions, "first of a ramp"), _number(last, dimensions, "last of a ramp")
     return Waveform(quantity(begin + (end - begin) * (np.arange(samples) + 0.5) / samples, dimensions), dt)
 
 
@@ -166,10 +164,12 @@ def ornstein_uhlenbeck(
     """
     interval, samples = _grid(dt, duration)
     dimensions = _accepted(mean, "mean of Ornstein-Uhlenbeck noise")
-    centre, spread = (to_si(value, dimensions, f"{name} of Ornstein-Uhlenbeck noise") for name, value in (("mean", mean), ("sd", sd)))
-    correlation = to_si(tau, second, "tau of Ornstein-Uhlenbeck noise")
-    if not (spread >= 0 and 0 < correlation < np.inf):
-        raise ValueError(f"Ornstein-Uhlenbeck noise has sd {sd} and tau {tau}; give an sd of 0 or more and a finite tau above 0")
+    centre, spread, correlation = (
+        _number(value, unit, f"{name} of Ornstein-Uhlenbeck noise")
+        for name, value, unit in (("mean", mean, dimensions), ("sd", sd, dimensions), ("tau", tau, second))
+    )
+    if not (spread >= 0 and correlation > 0):
+        raise ValueError(f"Ornstein-Uhlenbeck noise has sd {sd} and tau {tau}; give an sd of 0 or more and a tau above 0")
     if isinstance(rows, bool) or not isinstance(rows, int | np.integer) or rows < 1:
         raise ValueError(f"rows of Ornstein-Uhlenbeck noise is {rows!r}; give a whole number, at least 1")
     rng = rng if isinstance(rng, np.random.Generator) else generator(rng, "ornstein_uhlenbeck")
@@ -177,7 +177,7 @@ def ornstein_uhlenbeck(
     kicks[:, 1:] *= np.sqrt(-np.expm1(-2 * interval / correlation))
     values = centre + spread * _decaying_sum(kicks, np.exp(-interval / correlation))
     if low is not None:
-        values = np.maximum(values, to_si(low, dimensions, "low of Ornstein-Uhlenbeck noise"))
+        values = np.maximum(values, _number(low, dimensions, "low of Ornstein-Uhlenbeck noise"))
     return Waveform(quantity(values, dimensions), dt)
 
 
@@ -202,7 +202,7 @@ def read_waveform(
         raise ValueError(
             f'the grid of {path} is not clear; give either dt=0.1*ms or a column of times with its unit, time="t", time_unit=ms'
         )
-    tick = None if time is None else to_si(time_unit, second, f"time_unit of {path}")
+    tick = None if time is None else _number(time_unit, second, f"time_unit of {path}")
     values, interval = read_samples(path, column, time)
     return Waveform(quantity(values * float(unit), dimensions), dt if interval is None else interval * tick * second)
 
@@ -210,7 +210,7 @@ def read_waveform(
 def _accepted(value, what: str) -> Dimension:
     """Return the dimensions of a value that is a current or a conductance."""
     try:
-        dimensions = get_dimensions(value)
+        dimensions = get_dimensions(Quantity(value) if isinstance(value, list | tuple) else value)
     except (TypeError, DimensionMismatchError):
         raise TypeError(f"{what} is {value!r}; give numbers times a unit of current or conductance, such as pA") from None
     if dimensions not in (amp.dim, siemens.dim):
@@ -221,7 +221,7 @@ def _accepted(value, what: str) -> Dimension:
 
 def _samples(values) -> tuple[np.ndarray, Dimension]:
     """Return a copy of the values in SI, shape (rows, samples), and their dimensions."""
-    dimensions = _accepted(Quantity(values) if isinstance(values, list | tuple) else values, "a waveform")
+    dimensions = _accepted(values, "a waveform")
     si = np.array(values, dtype=np.float64)
     if si.ndim not in (1, 2) or not si.size:
         raise ValueError(f"a waveform has values of shape {si.shape}; give (samples,) or (rows, samples), at least one sample")
@@ -237,11 +237,19 @@ def _refuse(bad: np.ndarray, si: np.ndarray, dimensions: Dimension, dt: float, r
         raise ValueError(f"a waveform is {value} at sample {sample} ({sample * dt * 1e3:g} ms) of row {row}; {remedy}")
 
 
+def _number(value, unit, what: str) -> float:
+    """Return the SI number of one finite quantity."""
+    number = to_si(value, unit, what)
+    if np.ndim(number) or not np.isfinite(number):
+        raise ValueError(f"{what} is {value}; give one finite value")
+    return number
+
+
 def _interval(dt: Quantity) -> float:
-    seconds = to_si(dt, second, "dt of a waveform")
-    if np.ndim(seconds) or not 0 < seconds < np.inf:
-        raise ValueError(f"dt of a waveform is {dt}; give one finite time above 0, such as 0.1*ms")
-    return seconds
+    interval = _number(dt, second, "dt of a waveform")
+    if not interval > 0:
+        raise ValueError(f"dt of a waveform is {dt}; give a time above 0, such as 0.1*ms")
+    return interval
 
 
 def _grid(dt: Quantity, duration: Quantity) -> tuple[float, int]:

@@ -52,7 +52,7 @@ source = "by construction"
 SYNAPSE = '''
 name = "mine"
 summary = "A synapse for tests."
-references = []
+references = ["Nobody (2000)."]
 equations = """
 dx/dt = -x/tau : 1 (event-driven)
 """

@@ -27,11 +27,11 @@ def measured(model, rows, target="cython") -> list:
     batches = defaultdict(list)
     for place, row in enumerate(rows):
         course = tuple(float(row.settings.get(key, NOTHING)) for key in COURSE.get(row.protocol, ()))
-        batches[row.protocol, float(row.dt), course, str(row.parameters)].append(place)
+        batches[row.protocol, float(row.dt), course].append(place)
     values = [None] * len(rows)
     for places in batches.values():
         together = [rows[place] for place in places]
-        for place, value in zip(places, _run(model.replace(**together[0].parameters), together, target), strict=True):
+        for place, value in zip(places, _run(model, together, target), strict=True):
             values[place] = value
     return values
 
@@ -39,7 +39,7 @@ def measured(model, rows, target="cython") -> list:
 def _run(model, rows, target) -> list:
     first = rows[0]
     if first.protocol == "rate_functions":
-        return [model.evaluate(row.measure, v=row.settings["v"]) for row in rows]
+        return [model.replace(**row.parameters).evaluate(row.measure, v=row.settings["v"]) for row in rows]
     backend = ns.Brian2(dt=first.dt, target=target)
     settle = first.settings.get("settle", NOTHING)
     length = first.settings.get("observe", first.settings.get("duration"))
@@ -59,8 +59,11 @@ def _run(model, rows, target) -> list:
 
 
 def _circuit(model, rows):
-    """A cell for each row; in the psp experiment also a source with a synapse onto the receptor of each row."""
-    cell = ns.create("cell", model, len(rows))
+    """A cell for each row, with its parameters; in the psp experiment also a source with a synapse onto the receptor of each row."""
+    changed = {name for row in rows for name in row.parameters}
+    own = {name: [row.parameters.get(name, model.namespace()[name]) for row in rows] for name in sorted(changed)}
+    spread = {name: quantity([float(value) for value in values], model.parameters[name].dimensions) for name, values in own.items()}
+    cell = ns.create("cell", model, len(rows), spread=spread)
     if rows[0].protocol != "psp":
         return ns.Circuit([cell]), False
     source = ns.create("source", "spike_source", 1)
@@ -88,6 +91,8 @@ def _read(row, k, after, recorded, before, onset):
         case "rate":
             late = spikes[spikes >= float(row.settings.get("after", NOTHING))]
             return (1 / np.diff(late).mean() if len(late) > 1 else 0.0) * Hz
+        case "pattern":
+            return ns.measures.firing_pattern(spikes * second, NOTHING, row.settings["duration"]).name
         case "peak":
             return v.max() * volt
         case "trough":

@@ -55,7 +55,7 @@ SLIPS = {
     "delay off the grid": (lambda: simulate(ns.Circuit([EXC, INH], [connect(delay=0.15 * ms)])), V, "'exc_to_inh'", "0.15 ms", "round"),
     "unknown receptor": (lambda: connect(receptor="g_ex"), V, "'inh'", "'g_ex'", "Did you mean 'g_exc'?"),
     "receptor of another model": (lambda: connect(target=ADAPTIVE), V, "'adaptive'", "'g_exc'", "Choose one of", "direct_inhibition"),
-    "synapses onto a current": (lambda: connect(receptor="I_e"), V, "'I_e'", "continuous currents", "input"),
+    "synapses onto a current": (lambda: connect(receptor="I_e"), V, "'I_e'", "continuous current", "input"),
     "synapses onto a source": (lambda: connect(target=SOURCE), V, "'source'", "spike_source", "'g_exc'"),
     "open parameter": (lambda: connect(synapse="stdp_pair"), V, "'stdp_pair'", "w_max", ".replace(w_max=...)"),
     "weight out of bounds": (lambda: connect(SOURCE, ADAPTIVE, DRIVE.synapse, receptor="v", weight=3 * mV), V, "'source_to_adaptive'", "3. mV", "2. mV", "w_max"),

@@ -6,23 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recordings import recording_of
 from scipy import stats
 
 import neurosim as ns
 from neurosim.measures import Comparison, assign_labels, paired_comparison, responses, vote
-from neurosim.recording import PartRecording, Recording, SpikeTrains
 from neurosim.units import Hz, ms, mV
 
 # --- responses -------------------------------------------------------------------------------------------------------
-
-
-def recording_of(spikes, start, stop, ids=(0, 1, 2, 5)):
-    """A recording of exc from one time step to another, with (step, id) spikes; a step is 0.1 ms."""
-    step, cell = np.array(spikes, dtype=np.int64).reshape(-1, 2).T
-    ids = np.array(ids)
-    counts = np.array([(cell == one).sum() for one in ids])
-    part = PartRecording("exc", (stop - start) * 1e-4, ids, counts, SpikeTrains(cell, step, 1e-4))
-    return Recording({"exc": part}, start, stop, 1e-4)
 
 
 def images(number, duration, start=0 * ms):

@@ -8,7 +8,7 @@ from neurosim.units import ms, nS
 CLOCKED = """
 name = "clocked"
 summary = "A trace that is updated in every time step."
-references = []
+references = ["Nobody (2000)."]
 equations = '''
 dx/dt = -x/tau_x : 1 ({flag})
 '''

@@ -15,6 +15,7 @@ from neurosim.backends.drives import Drive, drive, noise_column
 from neurosim.backends.inside import of_any_size
 from neurosim.backends.noise import philox_normal, philox_poisson
 from neurosim.backends.playing import waveform_at
+from neurosim.backends.stepping import stepping
 from neurosim.circuit import Circuit
 from neurosim.population import Population
 from neurosim.projection import Projection
@@ -114,7 +115,7 @@ def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, flo
     lines += [f"{name} : 1 (shared)" for name in model.shared]
     spike = model.spike
     group = NeuronGroup(
-        len(population), "\n".join(lines), method=model.method, threshold=spike.threshold, reset=spike.reset or None,
+        len(population), "\n".join(lines), method=stepping(model), threshold=spike.threshold, reset=spike.reset or None,
         refractory=spike.threshold if spike.rule == "crossing" else spike.refractory,
         namespace={**cell_constants(population, drives), **FUNCTIONS},
         name=population.name, clock=made.clock,

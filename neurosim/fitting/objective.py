@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurosim.fitting.problem import Problem
 from neurosim.measures.coincidence import coincidence_factor, matches
 
-UNFIT = -1.0  # the score of a candidate whose Gamma is not defined: it fires so fast that everything coincides
-LONGEST_SHIFT = 3e-3  # seconds: a threshold crossing precedes a spike's upstroke by less
+UNFIT = -1.0  # the Gamma of a candidate for which it is not defined, because it fires so fast that everything coincides
+LONGEST_SHIFT = 3e-3  # seconds: a threshold crossing precedes the upstroke of a spike by less
+SHIFTS = 8  # tried in the width of a precision
 
 
 @dataclass(frozen=True)
@@ -19,28 +21,29 @@ class Assessed:
     gamma: np.ndarray
 
 
-def shifts(precision: float) -> np.ndarray:
-    """The shifts that are tried at a precision, in seconds: an eighth of it apart, 0 among them."""
-    step = precision / 8
-    reach = int(LONGEST_SHIFT / step)
-    return step * np.arange(-reach, reach + 1)
+def assess(problem: Problem, values, precision: float, rate_weight: float) -> Assessed:
+    """Simulate candidates and score them by the mean of Gamma over responses, at the shift that serves all of a candidate's best.
 
-
-def assess(trains: list[np.ndarray], counts: np.ndarray, data: list[np.ndarray], durations: np.ndarray, precision: float, rate_weight: float) -> Assessed:
-    """Score candidates by the mean of Gamma over responses at the best common shift.
-
-    `rate_weight` times the relative error of the number of spikes is taken off, which tells silent and far too fast candidates apart
-    where Gamma is flat. Times in seconds.
+    `values` as in `Problem.trains`, `precision` in seconds. `rate_weight` times the relative error of the number of spikes is taken
+    off: where Gamma is flat, it tells silent and far too fast candidates apart.
     """
+    trains, counts = problem.trains(values)
     tried = shifts(precision)
-    gamma = np.empty((len(counts), len(tried), len(data)))
-    for number, (train, spikes) in enumerate(zip(trains, data, strict=True)):
-        moved = (train[:, None, :] + tried[None, :, None]).reshape(-1, train.shape[1])
-        hits = matches(moved, spikes, precision).reshape(len(counts), len(tried))
-        gamma[:, :, number] = coincidence_factor(hits, counts[:, None, number], len(spikes), durations[number], precision)
+    gamma = np.empty((len(counts), len(tried), len(trains)))
+    for number, (train, data) in enumerate(zip(trains, problem.data, strict=True)):
+        moved = (train[:, None, :] + tried[None, :, None]).reshape(len(train) * len(tried), train.shape[1])
+        hits = matches(moved, data, precision).reshape(len(train), len(tried))
+        gamma[:, :, number] = coincidence_factor(hits, counts[:, None, number], len(data), problem.durations[number], precision)
     gamma = np.where(np.isnan(gamma), UNFIT, gamma)
-    best = gamma.mean(axis=2).argmax(axis=1)
-    rows = np.arange(len(counts))
-    expected = np.array([max(len(one), 1) for one in data])
-    error = np.minimum(np.abs(counts - expected) / expected, 1.0).mean(axis=1)
+    rows, best = np.arange(len(counts)), gamma.mean(axis=2).argmax(axis=1)
+    expected = np.array([len(data) for data in problem.data])
+    error = np.minimum(np.abs(counts / expected - 1), 1).mean(axis=1)
     return Assessed(gamma[rows, best].mean(axis=1) - rate_weight * error, tried[best], gamma[rows, best])
+
+
+def shifts(precision: float) -> np.ndarray:
+    """Return the shifts that are tried at a precision, in seconds, nearest to 0 first."""
+    step = precision / SHIFTS
+    reach = int(LONGEST_SHIFT / step)
+    tried = step * np.arange(-reach, reach + 1)
+    return tried[np.argsort(abs(tried), kind="stable")]

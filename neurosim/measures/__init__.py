@@ -1,22 +1,52 @@
 """Measures on recordings and results: responses to stimuli, spike trains, membrane traces, survival, paired comparisons."""
 
-from neurosim.measures.coincidence import Coincidence, coincidence, coincidence_factor, coincidences, matches
+from neurosim.measures.action_potentials import ONSET_SLOPE, ActionPotentials, action_potentials, upward_crossings
+from neurosim.measures.coincidence import HIGHEST_CHANCE, Coincidence, coincidence, coincidence_factor, coincidences, matches
 from neurosim.measures.comparison import POWERED, Comparison, paired_comparison
+from neurosim.measures.distances import van_rossum, victor_purpura
+from neurosim.measures.excitability import FiringOnset, fi_type
+from neurosim.measures.patterns import FiringPattern, firing_pattern
+from neurosim.measures.profiles import isi_distance, spike_distance, spike_synchronization
 from neurosim.measures.responses import assign_labels, responses, vote
 from neurosim.measures.survival import SURVIVAL, kaplan_meier
+from neurosim.measures.synchrony import binned_counts, fano_factor, population_spectrum, synchrony
+from neurosim.measures.trains import cv, latency, padded_trains, rate, spike_trains
 
 __all__ = [
+    "HIGHEST_CHANCE",
+    "ONSET_SLOPE",
     "POWERED",
     "SURVIVAL",
+    "ActionPotentials",
     "Coincidence",
     "Comparison",
+    "FiringOnset",
+    "FiringPattern",
+    "action_potentials",
     "assign_labels",
+    "binned_counts",
     "coincidence",
     "coincidence_factor",
     "coincidences",
+    "cv",
+    "fano_factor",
+    "fi_type",
+    "firing_pattern",
+    "isi_distance",
     "kaplan_meier",
+    "latency",
     "matches",
+    "padded_trains",
     "paired_comparison",
+    "population_spectrum",
+    "rate",
     "responses",
+    "spike_distance",
+    "spike_synchronization",
+    "spike_trains",
+    "synchrony",
+    "upward_crossings",
+    "van_rossum",
+    "victor_purpura",
     "vote",
 ]

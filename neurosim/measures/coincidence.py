@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.measures.trains import positive, spike_times
+from neurosim.measures.trains import ROUNDING, positive, spike_times
 from neurosim.units import Hz, Quantity, ms, quantity, second
 
+PRECISIONS = (1 * ms, 2 * ms, 4 * ms)
 HIGHEST_CHANCE = 0.9  # of 2 * rate * precision, which at 1 makes every spike a coincidence by chance
-_ROUNDING = 1e-9  # of the precision: times on a grid of dt that differ by just the precision do so but for rounding
 
 
 def matches(trains: np.ndarray, data: np.ndarray, precision: float) -> np.ndarray:
@@ -19,7 +19,7 @@ def matches(trains: np.ndarray, data: np.ndarray, precision: float) -> np.ndarra
     which gives as many pairs as any matching can.
     """
     rows, most = trains.shape
-    within = precision * (1 + _ROUNDING)
+    within = precision * (1 + ROUNDING)
     times = np.column_stack([trains, np.full(rows, np.inf)]).ravel()
     partners = np.append(data, np.inf)
     spike = np.arange(rows) * (most + 1)
@@ -99,18 +99,23 @@ def coincidence(model: Quantity, data: Quantity, duration: Quantity, precision: 
             f"+-{within * 1e3:g} ms; Gamma is not defined from 1 on and only chance above {HIGHEST_CHANCE:g}: take a precision "
             f"below {HIGHEST_CHANCE / 2 / model_rate * 1e3:.3g} ms."
         )
-    hits = int(matches(train[None], target, within)[0])
+    return compared(train, target, end, within)
+
+
+def compared(model: np.ndarray, data: np.ndarray, duration: float, precision: float) -> Coincidence:
+    """Compare sorted spike times in seconds as `coincidence` does, but with a Gamma of NaN where it is not defined."""
+    hits = int(matches(model[None], data, precision)[0])
     return Coincidence(
-        gamma=float(coincidence_factor(hits, spikes, data_spikes, end, within)),
+        gamma=float(coincidence_factor(hits, len(model), len(data), duration, precision)),
         hits=hits,
-        misses=data_spikes - hits,
-        extras=spikes - hits,
-        model_rate=quantity(model_rate, Hz.dim),
-        data_rate=quantity(data_spikes / end, Hz.dim),
-        precision=precision,
+        misses=len(data) - hits,
+        extras=len(model) - hits,
+        model_rate=quantity(len(model) / duration, Hz.dim),
+        data_rate=quantity(len(data) / duration, Hz.dim),
+        precision=quantity(precision, second.dim),
     )
 
 
 def coincidences(model: Quantity, data: Quantity, duration: Quantity) -> tuple[Coincidence, ...]:
     """Compare as `coincidence` does at the three precisions +-1, +-2 and +-4 ms."""
-    return tuple(coincidence(model, data, duration, precision) for precision in (1 * ms, 2 * ms, 4 * ms))
+    return tuple(coincidence(model, data, duration, precision) for precision in PRECISIONS)

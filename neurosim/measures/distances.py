@@ -29,9 +29,9 @@ def victor_purpura(a: Quantity, b: Quantity, cost: Quantity) -> float:
 def van_rossum(a: Quantity, b: Quantity, tau: Quantity) -> float:
     """Return the Euclidean distance of two spike trains whose spikes are each an exponential of time constant `tau`.
 
-    D^2 is 2/tau times the integral of the squared difference, so that one spike against none is 1: twice van Rossum 2001
-    (doi:10.1162/089976601300014321, eq. 2.2). A metric. Raises TypeError for a wrong dimension and ValueError for trains that are
-    not sorted and for a time constant that is not above zero.
+    Its square is 2/tau times the integral of the squared difference, so that one spike against none is 1, which is sqrt(2) times the
+    distance of van Rossum 2001 (doi:10.1162/089976601300014321). A metric. Raises TypeError for a wrong dimension and ValueError for
+    trains that are not sorted and for a time constant that is not above zero.
     """
     constant = positive(tau, second, "tau")
     first, other = spike_times(a, "a"), spike_times(b, "b")

@@ -5,6 +5,8 @@ import numpy as np
 from neurosim.recording import Recording
 from neurosim.units import Hz, Quantity, quantity, second, to_si
 
+ROUNDING = 1e-6  # of a window or a bin: times on a grid of dt that lie just on its edge do so but for rounding
+
 
 def spike_times(times: Quantity, what: str, start: float = 0.0, stop: float = np.inf, together: bool = False) -> np.ndarray:
     """Return spike times in seconds, checked; `what` names the train in errors, `start` and `stop` are its ends in seconds.

@@ -209,7 +209,7 @@ def saturating(folder):
     path.write_text("""
 name = "saturating"
 summary = "Delivers its weight up to a limit."
-references = []
+references = ["Nobody (2000)."]
 on_pre = "deliver(clip(weight, 0*siemens, limit))"
 
 [parameters]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 
 from neurosim.backends.library.batches import BATCH, batched
+from neurosim.backends.library.branchless import Branchless, branchless, without_branches
 from neurosim.backends.library.pieces import Array, Piece, Value
 from neurosim.backends.noise import PHILOX_SOURCE
 from neurosim.backends.playing import WAVEFORM_SOURCE
@@ -88,7 +89,8 @@ def _function(number: int, piece: Piece, layout: Layout, given, fast: bool) -> s
     lines += [_constant(one, piece, layout, given) for one in piece.values]
     lines += ["size_t _vectorisation_idx = -1;", piece.scalar, *_loop(piece, layout, fast)]
     body = "\n".join(line for block in lines for line in block.splitlines() if line.strip())
-    return f"\nnamespace code_{number} {{\n{piece.support}\n{piece.defines}\nstatic __attribute__((noinline)) void run(Engine& engine) {{\n{body}\n}}\n}}\n"
+    support = without_branches(piece.support) if fast else piece.support
+    return f"\nnamespace code_{number} {{\n{support}\n{piece.defines}\nstatic __attribute__((noinline)) void run(Engine& engine) {{\n{body}\n}}\n}}\n"
 
 
 def _pointer(array: Array, piece: Piece, layout: Layout) -> str:
@@ -154,12 +156,16 @@ def _loop(piece: Piece, layout: Layout, fast: bool) -> list[str]:
             "}",
             "events.count = count;",
         ]
+    once = branchless(piece.vector) if fast and piece.template == "stateupdate" else Branchless("", piece.vector)
+    # each column is memory of its own, and no cell reads another's: what the compiler would otherwise test for every pair of columns
+    loop = "#pragma GCC ivdep\nfor (int64_t _idx = 0; _idx < size; ++_idx) {"
     return [
         f"const int64_t size = neurosim::padded({size});",
         *_draws(piece),
-        "for (int64_t _idx = 0; _idx < size; ++_idx) {",
+        *(["double* __restrict ready = engine.room(size);", loop, once.ready, "}"] if once.ready else []),
+        loop,
         row,
-        DRAW.sub("draws[_idx]", piece.vector),
+        DRAW.sub("draws[_idx]", once.vector),
         "}",
     ]
 

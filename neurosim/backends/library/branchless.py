@@ -1,0 +1,51 @@
+"""State updates without branches, so that fast arithmetic computes many cells in each instruction.
+
+A compiler does not do so where an exponential stands in one arm of an `if`, nor where a loop mixes the bytes that say who is
+refractory with numbers. So both arms are worked out and one is taken, and who is refractory is worked out in a loop of its own.
+"""
+
+import re
+from dataclasses import dataclass
+
+ARMS = re.compile(r"if\(!not_refractory\)\s*(\w+) = ([^;]+);\s*else\s*\1 = ([^;]+);")
+ARM = re.compile(r"if\(not_refractory\)\s*(\w+) = (\w+);")
+LOAD = re.compile(r"^char not_refractory = (\w+)\[_idx\];$")
+# The same numbers as Brian2's: whole ones as doubles, and bounds by choice instead of by returning early.
+FUNCTIONS = {
+    re.compile(r"static inline int64_t _timestep\(double t, double dt\)\s*\{.*?\n\}", re.S): (
+        "static inline double _timestep(double t, double dt)\n{\n    return __builtin_trunc((t + 1e-3*dt)/dt);\n}"
+    ),
+    re.compile(r"static inline T _clip\(const T value, const double a_min, const double a_max\)\s*\{.*?\n\}", re.S): (
+        "static inline T _clip(const T value, const double a_min, const double a_max)\n"
+        "{\n    const T low = value < a_min ? a_min : value;\n    return low > a_max ? a_max : low;\n}"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Branchless:
+    """Hold the statements of a first loop, which says who is not refractory ("" for none), and those of the second."""
+
+    ready: str
+    vector: str
+
+
+def branchless(vector: str) -> Branchless:
+    """Split the statements of a state update, and replace its branches by choices."""
+    chosen = ARMS.sub(r"{ const double moving = \3; \1 = not_refractory ? moving : (\2); }", vector)
+    lines = [line.strip() for line in ARM.sub(r"\1 = not_refractory ? \2 : \1;", chosen).splitlines()]
+    load = next((line for line in lines if LOAD.match(line)), None)
+    worked_out = [line for line in lines if line.startswith("not_refractory = ")]
+    if load is None or len(worked_out) != 1:
+        return Branchless("", "\n".join(lines))
+    pointer = LOAD.match(load)[1]
+    store, until = f"{pointer}[_idx] = not_refractory;", lines.index(worked_out[0]) + 1
+    rest = ["const double not_refractory = ready[_idx];" if line == load else line for line in lines if line not in (worked_out[0], store)]
+    return Branchless("\n".join([*lines[:until], store, "ready[_idx] = not_refractory;"]), "\n".join(rest))
+
+
+def without_branches(support: str) -> str:
+    """Return the functions that Brian2 gives along with a piece of code, written so that they can be computed for many cells at once."""
+    for theirs, ours in FUNCTIONS.items():
+        support = theirs.sub(ours, support)
+    return support

@@ -1,0 +1,129 @@
+"""How well a cell predicts the spikes of responses that it has or has not seen, and what a fit to one regime is worth in another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from neurosim.measures.coincidence import PRECISIONS, Coincidence, compared
+from neurosim.models import CellModel
+from neurosim.responses import Response, as_cell, respond
+from neurosim.units import Hz, Quantity, ms, second, to_si
+
+BLOCK = 10.0  # seconds: intervals are over the Gamma of blocks of this length
+PRECISION = 2e-3  # seconds: the window of the Gamma that is quoted where one number is
+ENOUGH = 500  # spikes of the data, from which on a score is not called uncertain
+
+
+@dataclass(frozen=True)
+class Score:
+    """Hold how well a cell predicts one response: coincidences at +-1, +-2 and +-4 ms, and Gamma at +-2 ms block by block.
+
+    `low` and `high` are the 95 % interval (Student's t) of the mean over whole blocks of 10 s, NaN with fewer than two of them.
+    """
+
+    stimulus: str
+    coincidences: tuple[Coincidence, ...]
+    blocks: np.ndarray
+    low: float
+    high: float
+
+    @property
+    def middle(self) -> Coincidence:
+        """The coincidence at +-2 ms."""
+        return next(one for one in self.coincidences if np.isclose(float(one.precision), PRECISION))
+
+    @property
+    def gamma(self) -> float:
+        """Gamma at +-2 ms."""
+        return self.middle.gamma
+
+    @property
+    def share(self) -> float:
+        """The share of the data's spikes that are hit at +-2 ms, which is not corrected for chance."""
+        return self.middle.share
+
+    @property
+    def spikes(self) -> int:
+        """How many spikes there were to be predicted."""
+        return self.middle.hits + self.middle.misses
+
+    def __str__(self) -> str:
+        one = self.middle
+        gammas = ", ".join(f"{each.gamma:.3f} at +-{each.precision / ms:g} ms" for each in self.coincidences)
+        interval = "" if np.isnan(self.low) else f"; +-2 ms in blocks of {BLOCK:g} s: {self.low:.3f} to {self.high:.3f}"
+        few = "" if self.spikes >= ENOUGH else f"; uncertain, {self.spikes} of {ENOUGH} spikes"
+        return (
+            f"{self.stimulus}: Gamma {gammas}{interval} ({one.hits} hits, {one.misses} misses, {one.extras} extras; "
+            f"model {one.model_rate / Hz:.1f} Hz, data {one.data_rate / Hz:.1f} Hz){few}"
+        )
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Hold what fits are worth elsewhere: `gamma` and `share` at +-2 ms, a row for each fit and a column for each response."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    gamma: np.ndarray
+    share: np.ndarray
+
+    def __str__(self) -> str:
+        width = max(len(name) for name in (*self.rows, "Gamma, fitted to"))
+        head = " ".join([f"{'Gamma, fitted to':<{width}}", *(f"{name:>{max(len(name), 6)}}" for name in self.columns)])
+        lines = [
+            " ".join([f"{name:<{width}}", *(f"{value:>{max(len(column), 6)}.2f}" for column, value in zip(self.columns, values, strict=True))])
+            for name, values in zip(self.rows, self.gamma, strict=True)
+        ]
+        return "\n".join([head, *lines])
+
+
+def score(cell: CellModel | str, responses: Sequence[Response], shift: Quantity = 0 * ms, backend=None, progress: bool = True) -> list[Score]:
+    """Predict the spikes of responses with a cell, all of whose spikes are shifted by a constant, and score each.
+
+    Spikes that are shifted out of the stimulus are left out. Raises as `respond` does, and ValueError for a response without spikes.
+    """
+    later = to_si(shift, second, "shift of the spikes")
+    check_responses(responses, "responses to be scored")
+    predicted = respond(as_cell(cell), [one.stimulus for one in responses], backend=backend, progress=progress)
+    return [_score(np.asarray(model.spikes) + later, one) for model, one in zip(predicted, responses, strict=True)]
+
+
+def check_responses(responses: Sequence[Response], what: str) -> None:
+    """Raise TypeError for what is no list of responses and ValueError for an empty one or a response without spikes."""
+    if isinstance(responses, Response) or not all(isinstance(one, Response) for one in responses):
+        raise TypeError(f"{what} are {responses!r}; give a list of ns.Response, such as ns.respond(cell, [stimulus]) returns")
+    if not len(responses):
+        raise ValueError(f"there are no {what}; give at least one")
+    for one in responses:
+        if not len(one.spikes):
+            raise ValueError(f"{one!r} is among {what}, but has no spikes to be met; take a stronger stimulus")
+
+
+def _score(model: np.ndarray, response: Response) -> Score:
+    duration, data = float(response.duration), np.asarray(response.spikes, dtype=float)
+    model = model[(model >= 0) & (model < duration)]
+    whole = [compared(model, data, duration, float(precision)) for precision in PRECISIONS]
+    edges = BLOCK * np.arange(int(duration / BLOCK * (1 + 1e-9)) + 1)
+    blocks = np.array(
+        [compared(_within(model, begin, end), _within(data, begin, end), BLOCK, PRECISION).gamma for begin, end in zip(edges, edges[1:], strict=False)]
+    )
+    said = blocks[~np.isnan(blocks)]  # where neither spikes there is nothing to be said
+    half = stdtrit(len(said) - 1, 0.975) * said.std(ddof=1) / np.sqrt(len(said)) if len(said) > 1 else np.nan
+    centre = said.mean() if len(said) else np.nan
+    return Score(response.stimulus.name, tuple(whole), blocks, float(centre - half), float(centre + half))
+
+
+def _within(times: np.ndarray, begin: float, end: float) -> np.ndarray:
+    return times[(times >= begin) & (times < end)] - begin
+
+
+def transfer(fits: Mapping, responses: Sequence[Response], backend=None) -> Transfer:
+    """Score fits on responses, those of other regimes too: a row for each fit (a `Fitted` under a name), a column for each response.
+
+    Raises as `score` does.
+    """
+    scores = [score(one.cell, responses, one.shift, backend=backend) for one in fits.values()]
+    gamma, share = (np.array([[getattr(each, name) for each in row] for row in scores]) for name in ("gamma", "share"))
+    return Transfer(tuple(fits), tuple(one.stimulus.name for one in responses), gamma, share)

@@ -1,0 +1,114 @@
+"""Time constants of a cell, and the time step that they allow."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from neurosim.errors import TimeStepWarning
+from neurosim.expressions import evaluate
+from neurosim.model_parts import Names
+from neurosim.models import CellModel
+from neurosim.population import Population
+from neurosim.units import Quantity, quantity, second
+
+# Central differences of relative width cbrt(eps) lose as much to the curve as to rounding (Press et al. 2007, Numerical Recipes, eq. 5.7.8).
+_WIDTH = float(np.cbrt(np.finfo(float).eps))
+# How many time constants a step may last, and what happens beyond. A step of x time constants multiplies a deviation by exp(-x). What the
+# explicit methods take instead, 1 - x for euler, turns over beyond 1; it grows beyond 2 for euler and rk2 and beyond 2.79 for rk4 (Hairer &
+# Wanner 1996, doi:10.1007/978-3-642-05221-7, chapter IV.2). The other two take exp(-x) itself and stay bounded, but one variable is held still
+# while another moves: a conductance that decays acts for x/(1 - exp(-x)) times too long, which is 2.3 times at x = 2.
+_LIMITS: Mapping[str, tuple[float, str]] = {
+    "euler": (1, "euler overshoots beyond one time constant and diverges beyond 2"),
+    "sequential_euler": (1, "sequential_euler overshoots beyond one time constant and diverges beyond 2"),
+    "rk2": (1, "rk2 is far off beyond one time constant and diverges beyond 2"),
+    "rk4": (1, "rk4 loses its accuracy beyond one time constant and diverges beyond 2.8"),
+    "exponential_euler": (2, "exponential_euler lets it act more than twice too strongly beyond 2"),
+    "exact": (2, "spikes are looked for only once in more than 2"),
+}
+
+
+def time_constants(model: CellModel, spread: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Quantity]:
+    """Return the time constants of a cell's state variables at birth, 1/|d(dx/dt)/dx| by central differences, the fastest first.
+
+    `spread` gives parameters of which each cell has its own value, as quantities of shape (cells,): the fastest cell counts. A variable
+    whose rate of change does not depend on itself has no time constant and is left out, as is one whose equation has no finite value
+    around the initial state.
+    """
+    found = {name: quantity(tau, second.dim) for name, tau in (_inherent(model) if not spread else _measured(model, spread)).items()}
+    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+
+
+def warn_of_time_step(populations: Iterable[Population], dt: float) -> None:
+    """Warn where a time step (in seconds) is longer than the fastest variable of a population allows.
+
+    A TimeStepWarning names population, variable, time constant, time step and one to take: a fifth of the time constant, or less.
+    """
+    for population in populations:
+        model = population.model
+        if model.source or not len(population):
+            continue
+        taus = time_constants(model, {name: getattr(population, name) for name in model.per_cell})
+        limit, beyond = _LIMITS[model.method]
+        name = next(iter(taus), None)
+        if name is not None and dt > limit * (tau := float(taus[name])):
+            warnings.warn(
+                f"dt is {dt * 1e3:g} ms, but {name} of population {population.name!r} ({model.name}) has a time constant of "
+                f"{tau * 1e3:.3g} ms, and {beyond}; take dt = {_round_down(tau / 5) * 1e3:g} ms",
+                TimeStepWarning,
+                stacklevel=_outside(),
+            )
+
+
+@lru_cache(maxsize=1024)
+def _inherent(model: CellModel) -> Mapping[str, float]:
+    return MappingProxyType(_measured(model, {}))
+
+
+def _measured(model: CellModel, spread: Mapping[str, Any]) -> dict[str, float]:
+    """The time constants in seconds, of all variables that have one."""
+    state = {name: np.asarray(value, dtype=float) for name, value in model.initial_values(spread).items()}
+    texts = {name: model.lines[name].expression for name in model.subexpressions}
+    known = {**model.si_namespace(), **dict.fromkeys(model.continuous, 0.0), **state}
+    found = {}
+    for name, line in model.lines.items():
+        if line.kind == "differential":
+            width = _WIDTH * _scale(model, name, state[name])
+            ends = [state[name] - width, state[name] + width]
+            try:
+                with np.errstate(all="ignore"):
+                    low, high = (evaluate(line.expression, Names({**known, name: end}, texts)) for end in ends)
+                    rate = np.abs((np.asarray(high) - low) / (ends[1] - ends[0]))
+            except ArithmeticError:
+                continue
+            fastest = np.max(rate, initial=0.0, where=np.isfinite(rate))
+            if fastest > 0:
+                found[name] = float(1 / fastest)
+    return found
+
+
+def _scale(model: CellModel, name: str, value: np.ndarray) -> float:
+    """The size of a variable: the largest of its value and the parameters in its unit, without any of which its equation is linear."""
+    alike = [abs(one.value) for one in model.parameters.values() if one.dimensions is model.variables[name] and math.isfinite(one.value)]
+    return max([float(np.abs(value).max()), *alike]) or 1.0
+
+
+def _round_down(value: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above the value."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return power * max(step for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
+
+
+def _outside() -> int:
+    """How many calls away from whoever called this stands the first line that is not of this library."""
+    level, frame = 1, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    return level

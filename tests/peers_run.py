@@ -1,0 +1,83 @@
+"""Run cells in NEURON or NEST, each in a process of its own: what they print, import and leave behind stays out of the tests.
+
+A question and its answer are JSON. Times are in ms, voltages in mV, currents in nA; `every` is the interval of the answer, which is
+one list of voltages for each cell, and what the simulator itself calls spikes.
+"""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def needs(simulator):
+    """Skip a test where the wheel of a simulator is missing, and only then."""
+    missing = importlib.util.find_spec(simulator) is None
+    return pytest.mark.skipif(missing, reason=f"{simulator} is not installed; pip install 'neurosim[peers]'")
+
+
+def ask(simulator, **question):
+    """Run one simulation in "neuron" or "nest"; returns voltages of shape (cells, samples) and the spike times of each cell."""
+    run = subprocess.run([sys.executable, Path(__file__), simulator], input=json.dumps(question), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    answer = json.loads(run.stdout.splitlines()[-1])
+    return np.array(answer["v"]), [np.array(times) for times in answer["spikes"]]
+
+
+def upward_crossings(v, every, level, first=0.0):
+    """Return the times at which a sampled voltage rises through a level, interpolated; `first` is the time of the first sample."""
+    at = np.flatnonzero((v[:-1] <= level) & (v[1:] > level))
+    return first + (at + (level - v[at]) / (v[at + 1] - v[at])) * every
+
+
+def _neuron(cell, currents, onset, celsius, v, every, duration, tolerance):
+    """Sections of the mechanism hh, with the variable step method CVODE at an absolute tolerance; `cell` holds section variables."""
+    from neuron import h
+
+    h.load_file("stdrun.hoc")
+    h.celsius = celsius
+    kept, voltages = [], []
+    for current in currents:
+        section = h.Section()
+        section.insert("hh")
+        for name, value in cell.items():
+            setattr(section, name, value)
+        clamp = h.IClamp(section(0.5))
+        clamp.delay, clamp.dur, clamp.amp = onset, 1e9, current
+        voltages.append(h.Vector().record(section(0.5)._ref_v, every))
+        kept += [section, clamp]
+    h.usetable_hh = 0
+    solver = h.CVode()
+    solver.active(1)
+    solver.atol(tolerance)
+    h.finitialize(v)
+    solver.solve(duration)
+    return {"v": [list(one) for one in voltages], "spikes": []}
+
+
+def _nest(model, cell, currents, every, duration):
+    """Cells of one model, with a time step that is the interval of the answer; `cell` holds parameters and state."""
+    import nest
+
+    nest.resolution = every
+    cells = nest.Create(model, len(currents), params=cell)
+    cells.set(I_e=[1e3 * current for current in currents])
+    meter = nest.Create("multimeter", params={"interval": every, "record_from": ["V_m"]})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(meter, cells)
+    nest.Connect(cells, recorder)
+    nest.Simulate(duration)
+
+    def split(events, column):
+        """One list for each cell."""
+        return [np.asarray(events[column])[np.asarray(events["senders"]) == one].tolist() for one in cells.tolist()]
+
+    return {"v": split(meter.events, "V_m"), "spikes": split(recorder.events, "times")}
+
+
+if __name__ == "__main__":
+    print(json.dumps({"neuron": _neuron, "nest": _nest}[sys.argv[1]](**json.load(sys.stdin))))
