@@ -16,7 +16,7 @@ from neurosim.describe import describe
 from neurosim.distributions import Exponential, LogNormal, Normal, Uniform
 from neurosim.errors import Interrupted, NonFiniteStateError, TimeStepWarning, UnsupportedModelError
 from neurosim.events import Events
-from neurosim.experiments import Convergence, FICurve, convergence, fi_curve, rheobase
+from neurosim.experiments import Convergence, FICurve, computing_time, convergence, fi_curve, rheobase
 from neurosim.export import to_brian2
 from neurosim.fitting import Fitted, Score, Search, Transfer, fit, score, transfer
 from neurosim.lifecycle.develop import develop

@@ -95,7 +95,9 @@ class WaveformInput(Input):
             )
         hold = whole_steps(self.waveform.dt, dt, f"sampling interval of input {self.label!r}")
         if hold < 1:
-            raise ValueError(f"input {self.label!r} has a sample every {self.waveform.dt}, but dt is {dt * 1e3:g} ms; give a dt of a whole part of that")
+            raise ValueError(
+                f"input {self.label!r} has a sample every {self.waveform.dt}, but dt is {dt * 1e3:g} ms; give a dt of a whole part of that"
+            )
         rows, entries, _, size = self._heirs(population)
         samples = self.waveform.si
         which = np.asarray(np.arange(len(samples)) if self.which is None else self.which)

@@ -220,7 +220,7 @@ class Model:
         return {**known, **self.shared}
 
     def replace(self, **changes: Any) -> Self:
-        """Return the model with other parameters, or another `name`, `on_presentation` or (synapses) `normalise`.
+        """Return the model with other parameters, or another `name`, `on_presentation`, (cells) `method` or (synapses) `normalise`.
 
         Raises ValueError for a name that the model lacks and TypeError for a quantity of the wrong dimension.
         """
@@ -255,8 +255,9 @@ class Model:
 
 
 def _replace_text(tables: dict[str, Any], name: str, value: str | None) -> None:
-    if not isinstance(value, str) and (value is not None or name == "name"):
-        raise TypeError(f"{name} is {value!r}; give {'text' if name == 'name' else 'text, or None for none'}.")
+    needed = name in ("name", "method")
+    if not isinstance(value, str) and (value is not None or needed):
+        raise TypeError(f"{name} is {value!r}; give {'text' if needed else 'text, or None for none'}.")
     if name == "on_presentation":
         tables["on"] = {"presentation": value or ""}
     elif value is None:

@@ -24,7 +24,9 @@ def spread_out(tables: Mapping[str, Any], per_cell: Mapping[str, Parameter]) -> 
     """Return the tables of a cell with these parameters among its state variables, before all others."""
     if not per_cell:
         return dict(tables)
-    lines = [f"{name} : {unit_name(one.dimensions) if one.dimensions is not DIMENSIONLESS else 1} (constant)" for name, one in per_cell.items()]
+    lines = [
+        f"{name} : {unit_name(one.dimensions) if one.dimensions is not DIMENSIONLESS else 1} (constant)" for name, one in per_cell.items()
+    ]
     return {
         **tables,
         "equations": "\n".join([tables["equations"].rstrip("\n"), *lines, ""]),

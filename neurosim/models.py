@@ -65,6 +65,7 @@ class CellModel(Model):
     sets: Mapping[str, ParameterSet]
 
     kind: ClassVar[str] = "cell"
+    texts: ClassVar[tuple[str, ...]] = ("name", "on_presentation", "method")
 
     @classmethod
     def _build(cls, tables: Mapping[str, Any], where: str) -> CellModel:

@@ -11,6 +11,7 @@ from matplotlib.text import Text
 
 import neurosim as ns
 from neurosim import figures
+from neurosim.protocols import PATTERNS
 from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
 from neurosim.units import mV, nS, siemens, volt
 
@@ -229,6 +230,7 @@ EXAMPLES = {
     "comparison": lambda: figures.comparison(RESULTS, "static", 0.02),
     "comparison of values": lambda: figures.comparison(RESULTS),
     "cost": lambda: figures.cost(CURVES, "synaptic events"),
+    "firing patterns": lambda: figures.firing_patterns(recording(600, exc=membrane_part(range(7), 600)), PATTERNS[:7], PATTERNS[:7]),
 }
 
 

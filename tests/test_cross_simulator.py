@@ -1,4 +1,4 @@
-"""The same cell in neurosim and in another simulator: Hodgkin-Huxley in NEURON, Traub-Miles in NEST.
+"""The same cell in neurosim and in another simulator: Hodgkin-Huxley in NEURON, Traub-Miles and AdEx in NEST.
 
 Both sides start from the same state. Voltages are compared sample by sample, spikes by interpolated crossings. A tolerance must
 stand above what either side changes by when its own step is halved or its own tolerance tightened, which each test measures, and a
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cells_run import clamped, stepped, with_method
 from peers_run import ask, needs, upward_crossings
+from reference_simple import NAUD, NAUD_UNITS, adex_trains
 
 import neurosim as ns
 from neurosim.units import kelvin, ms, mV, nA
@@ -111,3 +112,44 @@ def test_traub_and_miles_in_nest():
     wrong = at_nest_times(model.replace(gbar_Na=1.01 * model.namespace()["gbar_Na"]), 0.01)
     assert abs(wrong - nest).max() > 100 * VOLTS
     assert apart(crossings(wrong, 0.01, -20, 0.01), crossings(nest, 0.01, -20, 0.01)) > 100 * TIMES
+
+
+# --- AdEx in NEST ----------------------------------------------------------------------------------------------------
+
+PATTERNS = [name for name in NAUD if name != "irregular"]  # which is chaotic
+EVERY, LATE = 0.01, 0.01  # ms: NEST's step, and what a spike may add to the distance of the next ones
+
+
+def adex_in_nest(tolerance):
+    """Spike times in ms of Naud's cells; NEST's solver resets a cell within the step, at its own tolerance, so its step is not seen."""
+    *columns, currents = [[float(number) for number in column] for column in zip(*(NAUD[name] for name in PATTERNS), strict=True)]
+    cell = dict(zip(NAUD_UNITS, columns, strict=True))
+    same = {"V_th": -50.0, "Delta_T": 2.0, "V_peak": 0.0, "t_ref": 0.0, "gsl_error_tol": tolerance}
+    cell |= {"V_m": cell["E_L"], **{name: [value] * len(PATTERNS) for name, value in same.items()}}
+    currents = [1e-3 * current for current in currents]
+    return ask("nest", model="aeif_cond_exp", cell=cell, currents=currents, every=EVERY, duration=600)[1]
+
+
+def adex_here(dt, **changes):
+    return [np.asarray(train / ms) for train in adex_trains(dt * ms, "rk2", PATTERNS, **changes).values()]
+
+
+def within(trains, others):
+    """Whether trains agree spike for spike, but for NEST's step and a hundredth of a ms for each spike before."""
+    if [len(one) for one in trains] != [len(one) for one in others]:
+        return False
+    pairs = zip(trains, others, strict=True)
+    return all((abs(one - other) <= 1.1 * EVERY + LATE * np.arange(len(one))).all() for one, other in pairs)
+
+
+@needs("nest")
+def test_adex_in_nest():
+    """NEST's aeif_cond_exp with Naud's cells under steps of 600 ms, with the cell's own method: a reset waits for the end of a step."""
+    nest = adex_in_nest(1e-10)
+    assert within(adex_in_nest(1e-8), nest)
+    assert within(adex_here(0.002), nest)
+    assert sum(map(len, nest)) > 150
+    errors = [apart(adex_here(dt), nest) for dt in (0.01, 0.002)]
+    assert errors[0] > 3 * errors[1]
+    for name in ("g_L", "C_m"):
+        assert not within(adex_here(0.002, **{name: 1.01}), nest)

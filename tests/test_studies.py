@@ -28,7 +28,20 @@ def grown(tmp_path_factory):
 
 
 def test_all_studies_are_tested():
-    assert STUDIES == ["growing_up.py"]
+    assert STUDIES == ["firing_patterns.py", "growing_up.py"]
+
+
+def test_the_galleries_of_firing_patterns(tmp_path):
+    done = run("firing_patterns.py", "--scale", "smoke", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / "firing_patterns"
+    for cell, sets in {"adex": 8, "izhikevich": 7, "izhikevich_2007": 7}.items():
+        assert (folder / f"{cell}.png").read_bytes().startswith(b"\x89PNG")
+        with open(folder / f"{cell}_classes.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["set"] for row in rows] == list(ns.load_cell(cell).sets) and len(rows) == sets
+        assert all(any(line.split()[:1] == [row["set"]] and row["class"] in line for line in done.stdout.splitlines()) for row in rows)
+    assert "of 8 have the published class" in done.stdout
 
 
 def test_the_main_study_ends_with_its_table(grown):

@@ -81,7 +81,9 @@ def _waveform(bound: Bound, number: int, population: Population) -> Drive:
     columns = {"which": np.zeros(len(population)), "reached": np.zeros(len(population))}
     columns["which"][bound.rows], columns["reached"][bound.rows] = bound.values["which"], 1.0
     lines = [f"which_{number} : 1 (constant)", f"reached_{number} : 1 (constant)", f"{name} : {unit} (constant)"]
-    return Drive(lines, _numbered(columns, number), _numbered(constants, number), name, f"{name} = reached_{number}*{played}*{unit}", "start", name)
+    return Drive(
+        lines, _numbered(columns, number), _numbered(constants, number), name, f"{name} = reached_{number}*{played}*{unit}", "start", name
+    )
 
 
 def _key(bound: Bound, number: int) -> tuple[dict[str, float], str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from brian2.equations.equations import Equations
-from brian2.stateupdaters.base import StateUpdateMethod, UnsupportedEquationsException, extract_method_options
+from brian2.stateupdaters.base import StateUpdateMethod, extract_method_options
 
 from neurosim.models import CellModel
 
@@ -19,10 +19,8 @@ class SequentialEuler(StateUpdateMethod):
     order: tuple[str, ...]  # which Brian2 does not keep: it sorts equations by name
 
     def __call__(self, equations: Equations, variables=None, method_options=None) -> str:
-        """Return Brian2's abstract code of a step; raises UnsupportedEquationsException for white noise in the equations."""
+        """Return Brian2's abstract code of a step; there are no options."""
         extract_method_options(method_options, {})
-        if equations.is_stochastic:
-            raise UnsupportedEquationsException("sequential_euler takes no white noise; leave xi out.")
         derivatives = dict(equations.get_substituted_expressions(variables))
         # through a name of its own, as Brian2's methods do: its NumPy code for a variable that holds still while refractory expects that
         return "\n".join(f"_{name} = {name} + dt*({derivatives[name]})\n{name} = _{name}" for name in self.order)

@@ -1,12 +1,13 @@
 """All candidates of a generation as one population: a cell for each candidate and response, driven by that response's stimulus."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from neurosim.circuit import Circuit
 from neurosim.currents import WaveformInput
-from neurosim.errors import NonFiniteStateError
+from neurosim.errors import NonFiniteStateError, TimeStepWarning
 from neurosim.models import CellModel
 from neurosim.population import create
 from neurosim.responses import CELL, Response, joined
@@ -38,9 +39,11 @@ class Problem:
         which = np.tile(np.arange(responses), candidates)
         inputs = [WaveformInput(CELL, receptor, waveform, which) for receptor, waveform in self.waveforms.items()]
         finite = np.ones(candidates * responses, dtype=bool)
+        duration = quantity(self.durations.max(), second.dim)
         try:
-            duration = quantity(self.durations.max(), second.dim)
-            _, recording = simulate(Circuit([cells]), duration, inputs=inputs, backend=self.backend, progress=False)
+            with warnings.catch_warnings():  # of what candidates may be like, not of the cell that is found
+                warnings.simplefilter("ignore", TimeStepWarning)
+                _, recording = simulate(Circuit([cells]), duration, inputs=inputs, backend=self.backend, progress=False)
         except NonFiniteStateError as error:  # a candidate that diverges is a bad one, and says nothing about the others
             recording, state = error.recording, error.circuit[CELL].cells
             finite = np.logical_and.reduce([np.isfinite(state[name]) for name in self.model.variables])

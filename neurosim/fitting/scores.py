@@ -49,6 +49,12 @@ class Score:
         """How many spikes there were to be predicted."""
         return self.middle.hits + self.middle.misses
 
+    def row(self) -> dict[str, float]:
+        """Return the score as plain numbers, for a table."""
+        windows = {f"Gamma {one.precision / ms:g} ms": one.gamma for one in self.coincidences}
+        rates = {"model (Hz)": float(self.middle.model_rate / Hz), "data (Hz)": float(self.middle.data_rate / Hz)}
+        return windows | {"low": self.low, "high": self.high, "share": self.share, "spikes": self.spikes} | rates
+
     def __str__(self) -> str:
         one = self.middle
         gammas = ", ".join(f"{each.gamma:.3f} at +-{each.precision / ms:g} ms" for each in self.coincidences)
@@ -73,13 +79,17 @@ class Transfer:
         width = max(len(name) for name in (*self.rows, "Gamma, fitted to"))
         head = " ".join([f"{'Gamma, fitted to':<{width}}", *(f"{name:>{max(len(name), 6)}}" for name in self.columns)])
         lines = [
-            " ".join([f"{name:<{width}}", *(f"{value:>{max(len(column), 6)}.2f}" for column, value in zip(self.columns, values, strict=True))])
+            " ".join(
+                [f"{name:<{width}}", *(f"{value:>{max(len(column), 6)}.2f}" for column, value in zip(self.columns, values, strict=True))]
+            )
             for name, values in zip(self.rows, self.gamma, strict=True)
         ]
         return "\n".join([head, *lines])
 
 
-def score(cell: CellModel | str, responses: Sequence[Response], shift: Quantity = 0 * ms, backend=None, progress: bool = True) -> list[Score]:
+def score(
+    cell: CellModel | str, responses: Sequence[Response], shift: Quantity = 0 * ms, backend=None, progress: bool = True
+) -> list[Score]:
     """Predict the spikes of responses with a cell, all of whose spikes are shifted by a constant, and score each.
 
     Spikes that are shifted out of the stimulus are left out. Raises as `respond` does, and ValueError for a response without spikes.
@@ -107,7 +117,10 @@ def _score(model: np.ndarray, response: Response) -> Score:
     whole = [compared(model, data, duration, float(precision)) for precision in PRECISIONS]
     edges = BLOCK * np.arange(int(duration / BLOCK * (1 + 1e-9)) + 1)
     blocks = np.array(
-        [compared(_within(model, begin, end), _within(data, begin, end), BLOCK, PRECISION).gamma for begin, end in zip(edges, edges[1:], strict=False)]
+        [
+            compared(_within(model, begin, end), _within(data, begin, end), BLOCK, PRECISION).gamma
+            for begin, end in zip(edges, edges[1:], strict=False)
+        ]
     )
     said = blocks[~np.isnan(blocks)]  # where neither spikes there is nothing to be said
     half = stdtrit(len(said) - 1, 0.975) * said.std(ddof=1) / np.sqrt(len(said)) if len(said) > 1 else np.nan
@@ -119,11 +132,18 @@ def _within(times: np.ndarray, begin: float, end: float) -> np.ndarray:
     return times[(times >= begin) & (times < end)] - begin
 
 
-def transfer(fits: Mapping, responses: Sequence[Response], backend=None) -> Transfer:
-    """Score fits on responses, those of other regimes too: a row for each fit (a `Fitted` under a name), a column for each response.
+def transfer(scores: Mapping[str, Sequence[Score]]) -> Transfer:
+    """Set out what fits are worth elsewhere: a row for each name with its scores, a column for each response that was scored.
 
-    Raises as `score` does.
+    Raises ValueError for no scores, or rows that are not of the same stimuli in the same order.
     """
-    scores = [score(one.cell, responses, one.shift, backend=backend) for one in fits.values()]
-    gamma, share = (np.array([[getattr(each, name) for each in row] for row in scores]) for name in ("gamma", "share"))
-    return Transfer(tuple(fits), tuple(one.stimulus.name for one in responses), gamma, share)
+    if not scores:
+        raise ValueError("there are no scores for a transfer matrix; give at least one row")
+    columns = [tuple(one.stimulus for one in row) for row in scores.values()]
+    for name, found in zip(scores, columns, strict=True):
+        if found != columns[0]:
+            raise ValueError(
+                f"row {name!r} of a transfer matrix has scores of {', '.join(found)}, the first of {', '.join(columns[0])}; score all on the same"
+            )
+    gamma, share = (np.array([[getattr(one, name) for one in row] for row in scores.values()]) for name in ("gamma", "share"))
+    return Transfer(tuple(scores), columns[0], gamma, share)
