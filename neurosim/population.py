@@ -108,6 +108,8 @@ def create(
     for key in state or {}:
         if key not in initial:
             raise ValueError(f"population {name!r} has no state variable {key!r}.{near(key, initial)}")
+        if key in own:
+            raise ValueError(f"population {name!r} has {key!r} in both spread and state; give it in spread alone")
     for key, value in initial.items():
         if state and key in state:
             columns[key] = draw(state[key], size, rng, quantity(1.0, model.variables[key]), f"{key} of population {name!r}")

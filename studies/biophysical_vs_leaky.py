@@ -71,6 +71,20 @@ class Plan:
     method: str = "rk4"  # because the slow currents sum up the errors of a first order
     target: str = "auto"
 
+    @property
+    def fine(self) -> ns.Brian2:
+        """The backend of biophysical cells."""
+        return ns.Brian2(dt=self.dt * ms, target=self.target)
+
+    @property
+    def coarse(self) -> ns.Brian2:
+        """The backend of simplified cells."""
+        return ns.Brian2(dt=GRID, target=self.target)
+
+    def cell(self, reference: str) -> ns.CellModel:
+        """A biophysical cell, integrated as the scale asks."""
+        return ns.load_cell(reference).replace(method=self.method)
+
 
 PLANS = {
     "full": Plan(),
@@ -106,8 +120,8 @@ def fitted(reference: str, regimes: tuple, cells: tuple, seed: int, plan: Plan, 
     folder.mkdir(parents=True, exist_ok=True)
     for place, name in enumerate(cells):
         model, bounds, nested = CELLS[name]
-        backend = ns.Brian2(dt=GRID, target=plan.target)
-        fits[name] = fit = ns.fit(model, train, bounds, start=fits.get(nested), search=plan.search, backend=backend, progress=False)
+        how = {"search": plan.search, "backend": plan.coarse, "progress": False}
+        fits[name] = fit = ns.fit(model, train, bounds, start=fits.get(nested), **how)
         (folder / f"{name}.toml").unlink(missing_ok=True)
         fit.save(folder / f"{name}.toml")
         found[name] = {"shift (ms)": float(fit.shift / ms), "training": float(np.mean([one.gamma for one in fit.training]))}
@@ -118,64 +132,46 @@ def fitted(reference: str, regimes: tuple, cells: tuple, seed: int, plan: Plan, 
 
 def compared(reference: str, fits: dict, seed: int, plan: Plan, folder: Path) -> tuple[dict, str]:
     """Score all fits to one reference on noise that they have not seen, draw the figures, and return the numbers and tables."""
-    test, backend = answers(reference, REGIMES[reference], plan.test, 2 * seed + 2, plan), ns.Brian2(dt=GRID, target=plan.target)
-    models = {name: {cell: ns.load_cell(folder / "lives" / name / f"{cell}.toml") for cell in found} for name, found in fits.items()}
-    scores = {
-        name: {cell: ns.score(one, test, fits[name][cell]["shift (ms)"] * ms, backend, progress=False) for cell, one in own.items()}
-        for name, own in models.items()
-    }
-    whole = scores[f"{reference}, all, seed {seed}"]
-    drive = {
+    test, kept, scores = answers(reference, REGIMES[reference], plan.test, 2 * seed + 2, plan), folder / f"{reference}, seed {seed}", {}
+    for name, found in fits.items():
+        models = {cell: ns.load_cell(folder / "lives" / name / f"{cell}.toml") for cell in found}
+        scores[name] = {cell: ns.score(one, test, found[cell]["shift (ms)"] * ms, plan.coarse) for cell, one in models.items()}
+        if name == f"{reference}, all, seed {seed}":
+            draw(reference, models, scores[name], seed, plan, kept)
+            tables = {
+                test[place].stimulus.name: {cell: own[place].row() for cell, own in scores[name].items()} for place in range(len(test))
+            }
+    fitted_to = {name: name.partition(", ")[2].rpartition(", seed")[0] for name in scores}
+    matrix = ns.transfer({f"{cell}, {fitted_to[name]}": own[cell] for cell in NESTED for name, own in scores.items() if cell in own})
+    figures.save(figures.transfer(matrix), kept, "transfer")
+    rates = {
         one.stimulus.name: {"rate (Hz)": float(measures.rate(one.spikes, one.duration) / Hz), "CV": measures.cv(one.spikes)} for one in test
     }
-    tables = {regime: {cell: own[place].row() for cell, own in whole.items()} for place, regime in enumerate(drive)}
-    rows = {f"{cell}, {regimes_of(name)}": own[cell] for cell in NESTED for name, own in scores.items() if cell in own}
-    matrix, cells = ns.transfer(rows), models[f"{reference}, all, seed {seed}"]
-    kept = folder / f"{reference}, seed {seed}"
-    figures.save(figures.coincidence(whole), kept, "coincidence")
-    figures.save(figures.transfer(matrix), kept, "transfer")
-    figures.save(figures.fi_curves(curves(reference, cells, plan)), kept, "fi_curves")
-    figures.save(figures.responses(traces(reference, cells, seed, plan), reference), kept, "responses")
-    backends = {name: backend for name in cells} | {reference: ns.Brian2(dt=plan.dt * ms, target=plan.target)}
-    everyone = {reference: ns.load_cell(reference).replace(method=plan.method)} | cells
-    paid = {name: ns.computing_time(one, plan.train / 100 * second, 200 * pA, backend=backends[name]) for name, one in everyone.items()}
-    figures.save(figures.cell_cost(paid), kept, "cost")
-    texts = [study.tabulate(f"{reference}, not seen", drive, ("rate (Hz)", "CV"))]
+    texts = [study.tabulate(f"{reference}, not seen", rates, ("rate (Hz)", "CV"))]
     for regime, table in tables.items():
-        driven = "by fluctuations" if drive[regime]["CV"] >= FLUCTUATING else "near its mean"
-        texts.append(study.tabulate(f"{regime} (driven {driven})", table, list(next(iter(table.values())))))
-    return {
-        "drive": drive,
-        "not seen": tables,
-        "transfer": {"rows": matrix.rows, "columns": matrix.columns, "Gamma": matrix.gamma.tolist()},
-    }, "\n\n".join([*texts, str(matrix)])
+        driven = "by fluctuations" if rates[regime]["CV"] >= FLUCTUATING else "near its mean"
+        texts.append(study.tabulate(f"{regime} (driven {driven})", table, list(table["leaky"])))
+    transfer = {"rows": matrix.rows, "columns": matrix.columns, "Gamma": matrix.gamma.tolist()}
+    return {"reference": rates, "not seen": tables, "transfer": transfer, "fits": fits}, "\n\n".join([*texts, str(matrix)])
 
 
-def regimes_of(case: str) -> str:
-    """Name what a case was fitted to: its name without reference and seed."""
-    return case.partition(", ")[2].rpartition(", seed")[0]
-
-
-def curves(reference: str, cells: dict, plan: Plan) -> dict:
-    """Rates of the reference and of the cells fitted to it, for steps of current: one simulation a cell."""
+def draw(reference: str, cells: dict, scores: dict, seed: int, plan: Plan, folder: Path) -> None:
+    """Draw Gamma, f-I curves, membrane potentials under the same stretch of noise, and what each cell costs to compute."""
+    backends = {reference: plan.fine} | {name: plan.coarse for name in cells}
+    everyone = {reference: plan.cell(reference)} | cells
+    figures.save(figures.coincidence(scores), folder, "coincidence")
     currents = np.linspace(0, 1500 if reference == "pospischil_rs" else 500, 41) * pA
-    how = {"duration": plan.train / 20 * second, "after": plan.train / 40 * second, "progress": False}
-    found = {
-        reference: ns.fi_curve(
-            ns.load_cell(reference).replace(method=plan.method), currents, backend=ns.Brian2(dt=plan.dt * ms, target=plan.target), **how
-        )
+    curves = {
+        name: ns.fi_curve(one, currents, plan.train / 20 * second, plan.train / 40 * second, backend=backends[name])
+        for name, one in everyone.items()
     }
-    return found | {name: ns.fi_curve(one, currents, backend=ns.Brian2(dt=GRID, target=plan.target), **how) for name, one in cells.items()}
-
-
-def traces(reference: str, cells: dict, seed: int, plan: Plan) -> dict:
-    """Membrane potentials of all cells to the same stretch of noise."""
-    second_regime = list(REGIMES[reference])[1]
-    known = answers(reference, [second_regime], min(plan.train, 0.8), 2 * seed + 3, plan, record=["v"])[0]
-    backend = ns.Brian2(dt=GRID, target=plan.target)
-    return {reference: known} | {
-        name: ns.respond(one, known.stimulus, record=["v"], every=GRID, backend=backend, progress=False) for name, one in cells.items()
-    }
+    figures.save(figures.fi_curves(curves, reference), folder, "fi_curves")
+    regime = list(REGIMES[reference])[1]
+    noise = stimulus(regime, REGIMES[reference][regime], min(plan.train, 0.8), 2 * seed + 3)
+    answered = {name: ns.respond(one, noise, record=["v"], every=GRID, backend=backends[name]) for name, one in everyone.items()}
+    figures.save(figures.responses(answered, reference), folder, "responses")
+    costs = {name: ns.computing_time(one, plan.train / 100 * second, 200 * pA, backend=backends[name]) for name, one in everyone.items()}
+    figures.save(figures.cell_cost(costs), folder, "cost")
 
 
 def biophysical_vs_leaky(run: study.Run) -> tuple[dict, str]:
@@ -186,11 +182,11 @@ def biophysical_vs_leaky(run: study.Run) -> tuple[dict, str]:
         for reference in plan.references:
             trained = tuple(REGIMES[reference])[:TRAINED]
             cases[f"{reference}, all, seed {seed}"] = (reference, trained, tuple(CELLS), seed, plan)
-            if plan.method == "rk4":  # shown, not assumed: at this time step spikes lie where they belong
-                first = answers(reference, trained[:1], plan.train, 2 * seed + 1, plan)[0].stimulus
-                found = ns.convergence(ns.load_cell(reference).replace(method=plan.method), first, 0.05 * ms, dt=2 * plan.dt * ms)
-                texts.append(f"{reference}, {first.name}: spikes as the time step is halved\n{found}")
             cases |= {f"{reference}, {one}, seed {seed}": (reference, (one,), NESTED, seed, plan) for one in trained if plan.alone}
+            if plan.method == "rk4":  # shown, not assumed: at this time step spikes lie where they belong
+                noise = stimulus(trained[0], REGIMES[reference][trained[0]], plan.train, seed)
+                found = ns.convergence(plan.cell(reference), noise, 0.05 * ms, dt=2 * plan.dt * ms, backend=plan.fine)
+                texts.append(f"{reference}, {trained[0]}: spikes as the time step is halved\n{found}")
         fits = run.each(fitted, cases)
         for reference in plan.references:
             own = {name: found for name, found in fits.items() if name.startswith(reference)}

@@ -1,11 +1,10 @@
 """Made-up results of cells and of networks, and figures of them as examples for the tests of figures."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
 from neurosim import figures
 from neurosim.experiments import FICurve
+from neurosim.fitting.scores import Score, Transfer
 from neurosim.measures import Coincidence
 from neurosim.responses import Response, Stimulus
 from neurosim.units import Hz, ms, mV, nS, pA, second
@@ -46,15 +45,15 @@ def curve(cell, rheobase, slope, currents=11):
     return FICurve(cell, amplitudes * pA, np.round(rates).astype(int), rates * Hz, latencies * second)
 
 
-def score(name, gamma, wide=0.04, spikes=600):
+def score(name, gamma, wide=0.04, spikes=600, interval=None):
     """A score whose Gamma at +-2 ms is given; at +-1 ms it is 0.1 less and at +-4 ms 0.1 more."""
     hits = round(0.8 * spikes)
     known = [
         Coincidence(gamma + more, hits, spikes - hits, 30, 10.2 * Hz, 10 * Hz, precision * ms)
         for precision, more in ((1, -0.1), (2, 0.0), (4, 0.1))
     ]
-    ends = {"low": gamma - wide, "high": gamma + wide, "blocks": gamma + np.array([-0.1, 0.0, 0.1])}
-    return SimpleNamespace(stimulus=name, coincidences=known, spikes=spikes, gamma=gamma, share=known[1].share, **ends)
+    low, high = (gamma - wide, gamma + wide) if interval is None else interval
+    return Score(name, tuple(known), gamma + np.array([-0.1, 0.0, 0.1]), low, high)
 
 
 def scores(models=MODELS):
@@ -67,7 +66,7 @@ def scores(models=MODELS):
 
 def matrix(rows, columns, low=-0.12):
     gamma = np.linspace(low, 0.97, len(rows) * len(columns)).reshape(len(rows), len(columns))
-    return SimpleNamespace(rows=list(rows), columns=list(columns), gamma=gamma, share=np.clip(gamma + 0.02, 0, 1))
+    return Transfer(tuple(rows), tuple(columns), gamma, np.clip(gamma + 0.02, 0, 1))
 
 
 def spectrum(peak):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cell_results import CELL_EXAMPLES
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -231,6 +232,7 @@ EXAMPLES = {
     "comparison of values": lambda: figures.comparison(RESULTS),
     "cost": lambda: figures.cost(CURVES, "synaptic events"),
     "firing patterns": lambda: figures.firing_patterns(recording(600, exc=membrane_part(range(7), 600)), PATTERNS[:7], PATTERNS[:7]),
+    **CELL_EXAMPLES,
 }
 
 

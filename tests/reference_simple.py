@@ -28,20 +28,21 @@ NAUD_UNITS = {"C_m": pF, "g_L": nS, "E_L": mV, "a": nS, "tau_w": ms, "b": pA, "V
 NAUD_SAME = {"V_T": -50 * mV, "Delta_T": 2 * mV, "V_peak": 0 * mV}
 
 
-def adex_trains(dt, method, names=tuple(NAUD), **changes):
+def adex_trains(dt, method, names=tuple(NAUD), target="library", **changes):
     """Spike times of some of Naud's cells under their steps of 600 ms, by name; `changes` are factors on parameters."""
     *columns, currents = zip(*(NAUD[name] for name in names), strict=True)
     spread = {key: np.array(column) * unit * changes.get(key, 1) for (key, unit), column in zip(NAUD_UNITS.items(), columns, strict=True)}
     model = with_method(ns.load_cell("adex").replace(**NAUD_SAME), method)
     circuit = ns.Circuit([ns.create("cell", model, len(names), spread=spread)])
-    step, backend = ns.StepCurrent("cell", "I_e", np.array(currents) * pA), ns.Brian2(dt=dt, target="library")
+    step, backend = ns.StepCurrent("cell", "I_e", np.array(currents) * pA), ns.Brian2(dt=dt, target=target)
     _, recording = ns.simulate(circuit, 600 * ms, inputs=[step], backend=backend, progress=False)
     return dict(zip(names, ns.measures.spike_trains(recording, "cell").values(), strict=True))
 
 
-def adex_patterns(dt, method):
+def adex_patterns(dt, method, target):
     """What each of Naud's cells is called."""
-    return {name: ns.measures.firing_pattern(train, 0 * ms, 600 * ms).name for name, train in adex_trains(dt, method).items()}
+    trains = adex_trains(dt, method, target=target)
+    return {name: ns.measures.firing_pattern(train, 0 * ms, 600 * ms).name for name, train in trains.items()}
 
 
 QUADRATIC = {  # type: its set, v at first (mV), the current (pA) at times in ms, spike times

@@ -65,7 +65,7 @@ def test_every_row_is_run():
         ("leaky_decaying_threshold", "theta_plus", "step_current", 1),
         ("leaky_exponential_current", "tau_inh", "psp", 2),
         ("signal_leak", "w", "psp", 2),
-        ("exponential_leaky", "Delta_T", "step_current", 4),
+        ("exponential_leaky", "tau_exc", "psp", 1),
         ("izhikevich", "k", "step_current", 3),
     ],
 )

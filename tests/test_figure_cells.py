@@ -82,16 +82,16 @@ def test_a_cell_that_never_rests_is_shown_whole():
 
 
 def test_the_stimulus_stands_below_currents_apart_from_conductances():
-    figure, given = example("responses"), stimulus()
+    figure, given = figures.responses(answers(("adex",)), between=(200.3 * ms, 699.8 * ms)), stimulus()
     current, conductance = figure.axes[-2:]
     assert (current.get_ylabel(), conductance.get_ylabel()) == ("I_e (nA)", "conductance\n(nS)")
     drawn, waveform = line(current, "I_e"), given.waveforms["I_e"]
     assert drawn.get_drawstyle() == "steps-post"
-    np.testing.assert_allclose(drawn.get_ydata(), waveform.si[0, 399:1401] * 1e9)  # 0.2 to 0.7 s, and the value that holds at 0.2 s
-    np.testing.assert_allclose(drawn.get_xdata(), np.arange(399, 1401) * 0.5)
+    np.testing.assert_allclose(drawn.get_ydata(), waveform.si[0, 400:1400] * 1e9)  # from the value that began at 200 ms
+    np.testing.assert_allclose(drawn.get_xdata(), np.arange(400, 1400) * 0.5)
     assert names_in(conductance.get_legend()) == ["G_exc", "G_inh"]
     assert len(example("responses of two").axes) == 2
-    np.testing.assert_allclose(column(figure, "value", name="G_exc"), given.waveforms["G_exc"].si[0, 399:1401] * 1e9)
+    np.testing.assert_allclose(column(figure, "value", name="G_exc"), given.waveforms["G_exc"].si[0, 400:1400] * 1e9)
     assert set(column(figure, "unit", name="G_exc")) == {"nS"}
 
 
@@ -217,10 +217,13 @@ def test_a_cell_without_gamma_says_why_and_values_below_0_have_a_line_at_0():
 
 
 def test_an_interval_of_blocks_need_not_hold_gamma():
-    one = score("noise", 0.9)
-    one.low, one.high = 0.6, 0.7
-    panel = figures.coincidence({"adex": [one]}).axes[0]
+    panel = figures.coincidence({"adex": [score("noise", 0.9, interval=(0.6, 0.7))]}).axes[0]
     assert list(line(panel, "_interval adex").get_xdata()) == [0.6, 0.7] and list(line(panel, "adex").get_xdata()) == [0.9]
+
+
+def test_a_score_without_interval_is_a_point():
+    panel = figures.coincidence({"adex": [score("noise", 0.9, interval=(np.nan, np.nan))]}).axes[0]
+    assert line(panel, "adex").get_data() == ([0.9], [0]) and np.isfinite(panel.get_xlim()).all()
 
 
 @pytest.mark.parametrize("given", [{}, {"adex": []}])

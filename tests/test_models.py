@@ -16,6 +16,7 @@ from neurosim import model_files
 from neurosim.expressions import evaluate, execute, statements
 from neurosim.model_parts import Names
 from neurosim.models import PROTOCOLS, SynapseModel, cells, load_cell, load_synapse, synapses
+from neurosim.protocols import PATTERNS
 from neurosim.units import (
     DIMENSIONLESS,
     Hz,
@@ -70,9 +71,11 @@ def test_specification_is_complete(model):
 def test_cells_of_the_catalogue_hold_together(name):
     model = load_cell(name)
     assert model.variables["v"] is volt.dim and model.parameters["area"].dimensions is (metre**2).dim
-    assert model.continuous == {"I_e": amp.dim}
+    clamped = {"G_exc": siemens.dim, "G_inh": siemens.dim} if "g_exc" in model.receptors else {}
+    assert model.continuous == {"I_e": amp.dim, **clamped}
     assert list(model.initial_values()) == list(model.variables) and all(map(math.isfinite, model.initial_values().values()))
-    assert any(row.protocol == "psp" for row in model.expected) and any(row.protocol == "rest" for row in model.expected)
+    protocols = {row.protocol for row in model.expected}
+    assert "rest" in protocols and ("psp" in protocols) == any(not receptor.continuous for receptor in model.receptors.values())
     assert model.references and all("doi:10." in reference for reference in model.references)
 
 
@@ -166,7 +169,7 @@ def test_rate_functions_have_no_holes():
 
 def test_derivatives_and_expressions_of_the_state():
     leaky = LEAKY
-    state = {"v": -50 * mV, "g_exc": 2 * nS, "g_inh": 0 * nS, "I_e": 10 * pA}
+    state = {"v": -50 * mV, "g_exc": 2 * nS, "g_inh": 0 * nS, "G_exc": 0 * nS, "G_inh": 0 * nS, "I_e": 10 * pA}
     assert float(leaky.evaluate("dv/dt", **state)) == pytest.approx((10e-9 * -0.01 + 2e-9 * 0.05 + 10e-12) / 200e-12)
     assert get_dimensions(leaky.evaluate("g_L*(E_L - v)", v=-50 * mV)) is amp.dim
     with pytest.raises(NameError, match="'g_exc' in"):
@@ -223,7 +226,8 @@ def test_expected_rows_are_read():
     assert float(lapicque.parameters["C_m"]) == pytest.approx(100e-12) and get_dimensions(lapicque.parameters["C_m"]) is farad.dim
     for name in cells():
         for row in load_cell(name).expected:
-            assert row.protocol in PROTOCOLS and get_dimensions(row.value) is get_dimensions(row.tolerance)
+            assert row.protocol in PROTOCOLS
+            assert row.value in PATTERNS if row.measure == "pattern" else get_dimensions(row.value) is get_dimensions(row.tolerance)
 
 
 # --- what a model tells and how it changes -----------------------------------------------------------------------------

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import neurosim as ns
+
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
@@ -15,7 +17,7 @@ def test_every_snippet_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     toml = [text for kind, text in BLOCKS if kind == "toml"]
     python = [text for kind, text in BLOCKS if kind == "python"]
-    assert len(toml) == 1 and len(python) == 7
+    assert len(toml) == 1 and len(python) == 8
     (tmp_path / "my_cell.toml").write_text(toml[0], encoding="utf-8")
     names = {}
     for number, text in enumerate(python):
@@ -25,6 +27,8 @@ def test_every_snippet_runs(tmp_path, monkeypatch):
     sizes = [len(child.circuit["exc"]) for child in names["branches"].values()]
     assert sizes[0] > sizes[1]
     assert (tmp_path / "runs" / "first" / "report.html").stat().st_size > 10_000
+    assert names["fit"].test[0].gamma > 0.5 and names["curve"].counts[-1] > names["curve"].counts[0]
+    assert names["various"].V_th.std() > 0.5 * names["mV"] and names["bursting"] != ns.load_cell("adex")
     assert list(names["rates"]) == [5, 10, 20] and names["rates"][5] > names["rates"][20] > 0
 
 

@@ -156,7 +156,8 @@ def settings(target: str) -> Iterator[None]:
     """Use our preferences of Brian2 for a while; the user's own come back after."""
     if not isinstance(get_device(), RuntimeDevice):
         raise RuntimeError("Brian2 is set to a standalone device; call brian2.set_device('runtime') before simulating with neurosim")
-    ours = {"codegen.target": target}
+    # Units are checked before anything runs; Brian2's own check writes the values of every call to exprel into a text.
+    ours = {"codegen.target": target, "codegen.runtime.numpy.discard_units": True}
     if target == "cython":
         folder = cache_folder()
         with writing_cache():

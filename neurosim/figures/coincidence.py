@@ -11,8 +11,7 @@ from neurosim.figures.layout import panels
 from neurosim.figures.looks import looks
 from neurosim.figures.style import GREY, paper
 from neurosim.figures.tables import joined
-
-PRECISION = 2  # ms, at which Gamma is drawn
+from neurosim.fitting.scores import PRECISION
 
 
 @paper()
@@ -43,7 +42,7 @@ def coincidence(scores: Mapping, axes=None) -> Figure:
         panel.set_ylim(len(names) - 0.5, -0.5)
         panel.tick_params(axis="y", length=0.0)
         panel.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    drawn[-1].set_xlabel(f"Gamma at ±{PRECISION} ms, with 95 % interval")
+    drawn[-1].set_xlabel(f"Gamma at ±{1e3 * PRECISION:g} ms, with 95 % interval")
     if axes is None:
         figure.data = joined(
             _block(name, score, one) for name, own in known.items() for score in own.values() for one in score.coincidences
@@ -80,8 +79,15 @@ def _mark(panel, row, name, score, look):
 
 def _block(name, score, found):
     """Return a row for one precision; the interval is known at that of the figure."""
-    precision = float(found.precision) * 1e3
+    precision = float(found.precision)
     low, high = (score.low, score.high) if np.isclose(precision, PRECISION) else (np.nan, np.nan)
-    row = {"cell": name, "stimulus": score.stimulus, "precision (ms)": precision, "Gamma": found.gamma, "95 % low": low, "95 % high": high}
+    row = {
+        "cell": name,
+        "stimulus": score.stimulus,
+        "precision (ms)": 1e3 * precision,
+        "Gamma": found.gamma,
+        "95 % low": low,
+        "95 % high": high,
+    }
     row |= {"share of spikes": found.share, "hits": found.hits, "misses": found.misses, "extras": found.extras}
     return row | {"data rate (Hz)": float(found.data_rate), "model rate (Hz)": float(found.model_rate), "blocks": len(score.blocks)}

@@ -41,8 +41,8 @@ def responses(responses, reference: str | None = None, between=None, limits=None
     played = {kind: _played(stimulus, dimensions, start, stop) for kind, dimensions in KINDS.items()}
     played = {kind: lines for kind, lines in played.items() if lines}
     rows = [name for name in known if name != reference] or [reference]
-    ratios = [1.0] * len(rows) + [0.8] * len(played)
-    figure, drawn = panels(ratios, 0.55 + 0.78 * len(rows) + 0.5 * len(played), axes, ", ".join([*rows, *played]))
+    ratios = [1.0] * len(rows) + [1.0] * len(played)
+    figure, drawn = panels(ratios, 0.55 + 0.78 * len(rows) + 0.6 * len(played), axes, ", ".join([*rows, *played]))
     factor, _ = time_scale(start, stop)
     for panel, name in zip(drawn, rows, strict=False):
         _overlay(panel, {one: seen[one] for one in (name, reference)}, colours, factor)

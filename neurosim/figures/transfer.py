@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from neurosim.figures.layout import panels
 from neurosim.figures.style import PALE, paper
 from neurosim.figures.tables import joined
+from neurosim.fitting.scores import PRECISION
 
-MEASURES = {"gamma": "Gamma at ±2 ms", "share": "share of coincident spikes at ±2 ms"}
+WITHIN = f"±{1e3 * PRECISION:g} ms"
+MEASURES = {"gamma": f"Gamma at {WITHIN}", "share": f"share of coincident spikes at {WITHIN}"}
 SHADES = colormaps["viridis_r"].with_extremes(under=PALE, bad="white")  # light for little, as on paper
 DARK = 0.179  # relative luminance below which white has more contrast than black (W3C, WCAG 2.1)
 
@@ -26,7 +28,10 @@ def transfer(table, measure: str = "gamma", axes=None) -> Figure:
     if measure not in MEASURES:
         raise ValueError(f"measure {measure!r} of figures.transfer is unknown; choose one of {', '.join(MEASURES)}")
     values = np.asarray(getattr(table, measure), dtype=float)
-    rows, columns = ([textwrap.fill(str(one), 12, break_long_words=False) for one in names] for names in (table.rows, table.columns))
+    rows, columns = (
+        [textwrap.fill(str(name), width, break_long_words=False) for name in names]
+        for names, width in ((table.rows, 18), (table.columns, 12))
+    )
     tall = [max(0.26, 0.08 + 0.12 * (1 + name.count("\n"))) for name in rows]
     below = 0.12 * max(1 + name.count("\n") for name in columns)
     figure, (panel,) = panels([1.0], 0.5 + below + sum(tall), axes, "matrix")

@@ -36,7 +36,7 @@ class Fitted:
     searches: list[Found]
 
     def __str__(self) -> str:
-        values = ", ".join(f"{name} = {value:.4g}" for name, value in self.parameters.items())
+        values = ", ".join(f"{name} = {_short(value)}" for name, value in self.parameters.items())
         seeds = ", ".join(f"{one.score:.3f} (seed {one.seed})" for one in self.searches)
         lines = [f"{self.cell.name}: {values}; spikes shifted by {self.shift / ms:+.2f} ms", f"  searches: {seeds}"]
         lines += [f"  training, {one}" for one in self.training]
@@ -89,33 +89,40 @@ class _Task:
     backend: object
 
     def run(self, first: np.ndarray | None, plan: Search, progress: bool) -> Fitted:
+        """Search, and return what was found; raises as `fit` does."""
         latest: list[Found] = []
         name = f"fit {self.cell.name}"
         with tqdm(total=sum(plan.generations), desc=name, delay=2, leave=False, disable=not progress, unit="generation") as bar:
 
             def tick(found: list[Found]) -> None:
+                """Keep what there is after a generation, and show it."""
                 latest[:] = found
                 bar.set_postfix_str(f"score {max(one.score for one in found):.3f}", refresh=False)
                 bar.update()
 
             try:
                 return self.finished(search(self.problem, self.space, first, plan, tick), plan)
-            except Interrupted as error:
-                message = f"the fit of {self.cell.name!r} was interrupted after {bar.n} of {bar.total} generations"
-                if not latest:
-                    raise Interrupted(f"{message}, before there was a candidate") from error
-                stopped = Interrupted(f"{message}; .fitted holds the best cell so far")
-        stopped.fitted = self.finished(latest, plan)
+            except KeyboardInterrupt:  # of a simulation, or between two
+                done = len(latest[0].course) if latest else 0
+        kept = ".fitted holds the best cell so far" if latest else "before there was a candidate"
+        stopped = Interrupted(f"the fit of {self.cell.name!r} was interrupted after {done} of {sum(plan.generations)} generations; {kept}")
+        stopped.fitted = self.finished(latest, plan) if latest else None
         raise stopped
 
     def finished(self, found: list[Found], plan: Search) -> Fitted:
+        """Make a fitted cell of the best that the searches have found, and score it."""
         best = max(found, key=lambda one: one.score)
         values = self.space.values(best.point[None])
         last = assess(self.problem, values, plan.stages[-1][0], 0.0)
         chosen = {name: quantity(float(value[0]), self.cell.parameters[name].dimensions) for name, value in values.items()}
         cell, shift = _fitted_cell(self.cell, chosen, self.to), quantity(float(last.shift[0]), second.dim)
-        training, test = (score(cell, some, shift, self.backend, progress=False) if len(some) else [] for some in (self.to, self.test))
+        alike = cell.with_spread(values)  # what the candidates were, so that nothing has to be compiled anew
+        training, test = (score(alike, some, shift, self.backend, progress=False) if len(some) else [] for some in (self.to, self.test))
         return Fitted(cell, chosen, shift, training, test, found)
+
+
+def _short(value: Quantity | float) -> str:
+    return value.in_best_unit(4) if isinstance(value, Quantity) else f"{value:.4g}"
 
 
 def _mapping(parameters) -> Mapping:
@@ -128,7 +135,7 @@ def _bounds(cell: CellModel, name: str, pair) -> tuple[float, float]:
     if name not in cell.parameters:
         raise ValueError(f"cell model {cell.name!r} has no parameter {name!r} to be fitted.{near(name, cell.parameters)}")
     what = f"the bounds of {name!r}"
-    if not isinstance(pair, (tuple, list, Quantity)) or len(pair) != 2:
+    if not isinstance(pair, (tuple, list, Quantity)) or np.shape(pair) != (2,):
         raise ValueError(f"{what} are {pair!r}; give two values, (low, high)")
     low, high = (to_si(end, cell.parameters[name].dimensions, what) for end in pair)
     if not -np.inf < low < high < np.inf:
@@ -140,7 +147,9 @@ def _started(cell: CellModel, start, bounds: Mapping[str, tuple[float, float]]) 
     """The cell with what the start says of parameters that are not fitted, and the start as a point."""
     if start is None:
         return cell, None
-    known = cell.embedding(start.cell) if isinstance(start, Fitted) else dict(start)
+    if not isinstance(start, (Fitted, Mapping)):
+        raise TypeError(f"start of a fit is {start!r}; give what ns.fit returned, or a mapping of parameters")
+    known = cell.embedding(start.cell) if isinstance(start, Fitted) else start
     cell = cell.replace(**known)
     space = Space(bounds)
     values = {name: cell.parameters[name].value for name in bounds}

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from neurosim.measures.coincidence import PRECISIONS, Coincidence, compared
+from neurosim.measures.trains import spike_times
 from neurosim.models import CellModel
 from neurosim.responses import Response, as_cell, respond
 from neurosim.units import Hz, Quantity, ms, second, to_si
@@ -92,22 +93,25 @@ def score(
 ) -> list[Score]:
     """Predict the spikes of responses with a cell, all of whose spikes are shifted by a constant, and score each.
 
-    Spikes that are shifted out of the stimulus are left out. Raises as `respond` does, and ValueError for a response without spikes.
+    Spikes that are shifted out of the stimulus are left out. Raises as `respond` does, and ValueError for a response without spikes,
+    or with unsorted ones, and a shift that is not one finite time.
     """
     later = to_si(shift, second, "shift of the spikes")
+    if np.ndim(later) or not np.isfinite(later):
+        raise ValueError(f"shift of the spikes is {shift}; give one finite time for all, such as 0.5*ms")
     check_responses(responses, "responses to be scored")
     predicted = respond(as_cell(cell), [one.stimulus for one in responses], backend=backend, progress=progress)
     return [_score(np.asarray(model.spikes) + later, one) for model, one in zip(predicted, responses, strict=True)]
 
 
 def check_responses(responses: Sequence[Response], what: str) -> None:
-    """Raise TypeError for what is no list of responses and ValueError for an empty one or a response without spikes."""
+    """Raise TypeError for what is no list of responses and ValueError for an empty one or a response without, or with unsorted, spikes."""
     if isinstance(responses, Response) or not all(isinstance(one, Response) for one in responses):
         raise TypeError(f"{what} are {responses!r}; give a list of ns.Response, such as ns.respond(cell, [stimulus]) returns")
     if not len(responses):
         raise ValueError(f"there are no {what}; give at least one")
     for one in responses:
-        if not len(one.spikes):
+        if not len(spike_times(one.spikes, repr(one), stop=float(one.duration))):
             raise ValueError(f"{one!r} is among {what}, but has no spikes to be met; take a stronger stimulus")
 
 

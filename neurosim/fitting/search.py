@@ -24,7 +24,7 @@ class Search:
     """Say how `fit` searches: one search a seed, with so many candidates in each generation.
 
     `precisions` are the windows of Gamma, stage by stage, and `generations` how many generations each stage has. Raises ValueError for
-    empty or unequal lists, numbers below 1 (candidates: 4), and precisions that do not become finer.
+    empty or unequal lists, numbers below 1 (candidates: 4), and precisions that do not become finer; TypeError for what is no list.
     """
 
     seeds: Sequence[int] = (1, 2, 3)
@@ -34,6 +34,9 @@ class Search:
 
     def __post_init__(self):
         precisions = np.atleast_1d(to_si(self.precisions, second, "precisions of a search"))
+        for name in ("seeds", "generations"):
+            if np.ndim(getattr(self, name)) != 1:
+                raise TypeError(f"{name} of a search is {getattr(self, name)!r}; give a list of whole numbers")
         if not len(self.seeds) or len(set(self.seeds)) < len(self.seeds) or not all(_whole(seed, 0) for seed in self.seeds):
             raise ValueError(f"seeds of a search are {self.seeds!r}; give different whole numbers, such as (1, 2, 3)")
         if not _whole(self.candidates, 4):
