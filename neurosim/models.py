@@ -128,7 +128,7 @@ class CellModel(Model):
         """Return the model with parameters of which every cell has its own value; raise ValueError for an unknown name."""
         if set(names) <= set(self.per_cell):
             return self
-        parameters = dict(self.tables["parameters"])
+        parameters = dict(self.tables.get("parameters", {}))
         for name in names:
             if name not in parameters:
                 raise ValueError(f"Cell model '{self.name}' has no parameter '{name}' to spread.{near(name, parameters)}")

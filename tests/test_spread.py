@@ -20,6 +20,11 @@ def cells(model="leaky_conductance", size=6, **others):
     return ns.create("exc", model, size, **others)
 
 
+def own_of(population, name="V_th"):
+    """The values of a parameter in SI units, cell by cell."""
+    return population.cells[name].tolist()
+
+
 def simulate(circuit, duration, *inputs, backend=NUMPY):
     after, recording = ns.simulate(circuit, duration, inputs=inputs, record=[ns.Trace("exc", "v")], backend=backend, progress=False)
     return after, recording["exc"]
@@ -35,11 +40,10 @@ def divide(circuit, mothers):
 def test_values_are_given_one_by_one_as_one_or_drawn():
     own = {"V_th": [-50, -51, -52] * mV, "tau_ref": 4 * ms, "g_L": ns.Uniform(8 * nS, 12 * nS)}
     made = cells(size=3, spread=own)
-    assert made.V_th.tolist() == ([-50, -51, -52] * mV).tolist() and made.tau_ref.tolist() == [4e-3] * 3
-    assert len(set(made.g_L.tolist())) == 3 and all(8e-9 <= value <= 12e-9 for value in made.g_L.tolist())
+    assert (made.V_th == [-50, -51, -52] * mV).all() and (made.tau_ref == 4 * ms).all()
+    assert len(set(own_of(made, "g_L"))) == 3 and ((8 * nS <= made.g_L) & (made.g_L <= 12 * nS)).all()
     assert set(made.model.per_cell) == set(own) and not set(own) & set(made.model.parameters)
-    assert list(made.model.variables) == ["v", "g_exc", "g_inh", *own]
-    assert cells(size=3).model.variables.keys() == {"v", "g_exc", "g_inh"}
+    assert made.model.variables.keys() - cells(size=3).model.variables.keys() == set(own)
 
 
 def test_draws_have_their_distribution():
@@ -50,35 +54,40 @@ def test_draws_have_their_distribution():
 
 def test_a_seed_gives_its_values_and_nothing_else_moves_them():
     spread = {"V_th": THRESHOLD, "E_L": ns.Normal(-60 * mV, 2 * mV)}
-    alone = cells(spread={"V_th": THRESHOLD}, seed=3).V_th.tolist()
+    alone = own_of(cells(spread={"V_th": THRESHOLD}, seed=3))
     for others in (
         {"spread": spread},
         {"spread": dict(reversed(spread.items()))},
         {"spread": {"V_th": THRESHOLD}, "state": {"v": ns.Normal(-58 * mV, 1 * mV), "g_exc": ns.Exponential(1 * nS)}},
     ):
-        assert cells(seed=3, **others).V_th.tolist() == alone
-    assert cells(spread={"V_th": THRESHOLD}, seed=4).V_th.tolist() != alone
-    assert ns.create("inh", "leaky_conductance", 6, spread={"V_th": THRESHOLD}, seed=3).V_th.tolist() != alone
+        assert own_of(cells(seed=3, **others)) == alone
+    assert own_of(cells(spread={"V_th": THRESHOLD}, seed=4)) != alone
+    assert own_of(ns.create("inh", "leaky_conductance", 6, spread={"V_th": THRESHOLD}, seed=3)) != alone
     both = cells(spread={"V_th": THRESHOLD, "V_reset": THRESHOLD}, seed=3)
-    assert both.V_th.tolist() == alone != both.V_reset.tolist()
+    assert own_of(both) == alone != own_of(both, "V_reset")
 
 
 def test_draws_of_state_are_not_moved_either():
     state = {"v": ns.Normal(-58 * mV, 1 * mV)}
-    assert cells(state=state, spread={"V_th": THRESHOLD}).v.tolist() == cells(state=state).v.tolist() != cells(state=state, seed=1).v.tolist()
+    drawn = [
+        own_of(cells(state=state, spread={"V_th": THRESHOLD}), "v"),
+        own_of(cells(state=state), "v"),
+        own_of(cells(state=state, seed=1), "v"),
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_first_values_follow_those_of_each_cell():
     own = [-60, -65, -70] * mV
     made = cells(size=3, spread={"E_L": own})
-    assert made.v.tolist() == own.tolist()
+    assert (made.v == own).all()
     given = cells(size=3, spread={"E_L": own}, state={"v": -61 * mV})
-    assert given.v.tolist() == [-61e-3] * 3 and given.E_L.tolist() == own.tolist()
+    assert (given.v == -61 * mV).all() and (given.E_L == own).all()
     gates = cells("traub_miles", 2, spread={"V_T": [-63, -58] * mV})
     alone = [ns.load_cell("traub_miles").replace(V_T=V_T * mV).initial_values() for V_T in (-63, -58)]
     for name in ("m", "h", "n"):
         assert gates.cells[name].tolist() == pytest.approx([one[name] for one in alone], rel=1e-12)
-    assert alone[0]["h"] != pytest.approx(alone[1]["h"], rel=0.01)  # the control
+    assert alone[0]["m"] != pytest.approx(alone[1]["m"], rel=0.01)  # the control
 
 
 def test_a_cell_above_its_own_threshold_has_not_crossed_it(tmp_path):
@@ -117,7 +126,7 @@ OWN = {
             "V_reset": [-70.6, -60, -58] * mV,
             "tau_ref": [0, 2, 1.5] * ms,
         },
-        (800 * pA, 400 * pA),
+        (1200 * pA, 600 * pA),
     ),
     "traub_miles": (
         {
@@ -125,8 +134,9 @@ OWN = {
             "gbar_K": [30, 25, 40] * msiemens / cm**2,
             "V_T": [-63, -61, -64] * mV,
             "tau_exc": [5, 4, 6] * ms,
+            "area": [20000, 15000, 25000] * um**2,
         },
-        (300 * pA, 300 * pA),
+        (600 * pA, 300 * pA),
     ),
 }
 
@@ -141,9 +151,9 @@ def driven(cell, size, spread, backend, **replaced):
         ns.connect(source, exc, "static", ns.AllToAll(), receptor=receptor, weight=weight).replace(name=f"by_{receptor}")
         for receptor, weight in weights.items()
     ]
-    noise = ornstein_uhlenbeck(mean, sd, tau=5 * ms, duration=80 * ms, dt=0.1 * ms, rng=1)
-    given = ns.SpikeTimes("source", [0] * 4, [10, 30, 51, 52] * ms)
-    _, recorded = simulate(ns.Circuit([source, exc], into), 80 * ms, given, ns.WaveformInput("exc", "I_e", noise), backend=backend)
+    noise = ornstein_uhlenbeck(mean, sd, tau=5 * ms, duration=50 * ms, dt=0.1 * ms, rng=1)
+    given = ns.SpikeTimes("source", [0] * 4, [5, 20, 31, 32] * ms)
+    _, recorded = simulate(ns.Circuit([source, exc], into), 50 * ms, given, ns.WaveformInput("exc", "I_e", noise), backend=backend)
     return [recorded.spikes.step[recorded.spikes.id == cell].tolist() for cell in range(size)], recorded.trace("v").si
 
 
@@ -153,8 +163,8 @@ def one_of(spread, k):
 
 @pytest.mark.parametrize(
     ("cell", "backend"),
-    [("leaky_conductance", NUMPY), ("leaky_conductance", LIBRARY), ("adex", NUMPY), ("traub_miles", LIBRARY)],
-    ids=["leaky-numpy", "leaky-library", "adex-numpy", "traub-library"],
+    [("leaky_conductance", NUMPY), ("leaky_conductance", LIBRARY), ("adex", NUMPY), ("traub_miles", NUMPY)],
+    ids=["leaky-numpy", "leaky-library", "adex-numpy", "traub-numpy"],
 )
 def test_each_cell_is_as_one_of_a_population_of_its_own(cell, backend):
     """To the bit where that population has the value of its one cell, and to rounding where it has it for all."""
@@ -191,23 +201,19 @@ def test_refractory_times_are_those_of_each_cell():
 
 @pytest.mark.parametrize("backend", [NUMPY, LIBRARY], ids=["numpy", "library"])
 def test_what_a_receptor_does_takes_the_value_of_its_cell(backend):
-    """Direct inhibition lowers v to rest at most, by synapses and by Poisson spikes."""
-    rest = [-65, -63, -60.5] * mV
-    exc = cells("leaky_adaptive_threshold", 3, spread={"E_L": rest}, state={"v": -61 * mV})
+    """Direct inhibition of 3 mV a spike lowers v to rest at most: of one spike in the second time step, and of nine Poisson spikes in each."""
+    rest = np.array([-65e-3, -63e-3, -60.5e-3])
+    exc = cells("leaky_adaptive_threshold", 3, spread={"E_L": quantity(rest, mV.dim)}, state={"v": -61 * mV})
     source = ns.create("source", "spike_source", 1)
     into = ns.connect(source, exc, "static", ns.AllToAll(), receptor="direct_inhibition", weight=3 * mV)
-    assert into.receptor.effect == "v_post = clip(v_post - amount, E_L_post, inf*volt)"
-    given = ns.SpikeTimes("source", 0, 1 * ms)
-    poisson = ns.PoissonInput("exc", "direct_inhibition", rate=9e4 * Hz, weight=3 * mV)
-    for circuit, inputs in ((ns.Circuit([source, exc], [into]), [given]), (ns.Circuit([exc]), [poisson])):
-        after, recorded = simulate(circuit, 1.2 * ms, *inputs, backend=backend)
-        relaxed = np.asarray(rest) + (-61e-3 - np.asarray(rest)) * np.exp(-1 / 50)
-        if inputs == [given]:
-            before, behind = recorded.trace("v").si[:, 10], recorded.trace("v").si[:, 11]
-            expected = np.maximum(relaxed + (np.asarray(rest) - relaxed) * -np.expm1(-0.1 / 50) - 3e-3, rest)
-            np.testing.assert_allclose(before, relaxed, atol=1e-12)
-            np.testing.assert_allclose(behind, expected, atol=1e-12)
-        assert after["exc"].v.tolist() == pytest.approx(np.asarray(rest).tolist(), abs=1e-4 if inputs == [given] else 1e-12)
+    once = ns.SpikeTimes("source", 0, 0.1 * ms)
+    often = ns.PoissonInput("exc", "direct_inhibition", rate=9e4 * Hz, weight=3 * mV)
+    for circuit, given, lowered in ((ns.Circuit([source, exc], [into]), once, 3e-3), (ns.Circuit([exc]), often, np.inf)):
+        after, _ = simulate(circuit, 0.2 * ms, given, backend=backend)
+        free = rest + (-61e-3 - rest) * np.exp(-0.2 / 50)
+        expected = np.maximum(free - lowered, rest)
+        np.testing.assert_allclose(after["exc"].cells["v"], expected, rtol=0, atol=1e-12)
+        assert abs(after["exc"].cells["v"] - np.maximum(free - lowered, -65e-3)).max() > 1e-4  # the control: rest for all
 
 
 # --- kept as state is ------------------------------------------------------------------------------------------------
@@ -215,7 +221,7 @@ def test_what_a_receptor_does_takes_the_value_of_its_cell(backend):
 
 def test_a_daughter_has_the_values_of_her_mother():
     grown = divide(divide(ns.Circuit([cells(size=3, spread={"V_th": THRESHOLD})]), [2, 0]), [3])
-    V_th = grown["exc"].V_th.tolist()
+    V_th = own_of(grown["exc"])
     assert grown["exc"].cells["parent"].tolist() == [-1, -1, -1, 2, 0, 3]
     assert V_th[3:] == [V_th[2], V_th[0], V_th[2]] and len(set(V_th)) == 3
 
@@ -236,7 +242,7 @@ def test_values_and_their_model_are_kept_without_loss(tmp_path):
 
 def test_values_may_be_set_as_state_is():
     changed = cells(size=2, spread={"V_th": THRESHOLD}).set(V_th=[-40, -45] * mV)
-    assert changed.V_th.tolist() == ([-40, -45] * mV).tolist()
+    assert (changed.V_th == [-40, -45] * mV).all()
     with pytest.raises(KeyError, match="has no state variable 'V_reset'"):
         changed.set(V_reset=-60 * mV)
 
@@ -255,8 +261,8 @@ def test_a_file_may_say_that_each_cell_has_its_own(tmp_path):
     threshold = 'V_th = { value = "-50*mV", meaning = "threshold", source = "chosen" }'
     told = load_text(tmp_path, CELL, (threshold, threshold.replace(" }", ", spread = true }")))
     assert list(told.per_cell) == ["V_th"] and "V_th" in told.variables
-    assert cells(told, 2).V_th.tolist() == [-50e-3] * 2
-    assert cells(told, 2, spread={"V_th": [-50, -40] * mV}).V_th.tolist() == [-50e-3, -40e-3]
+    assert (cells(told, 2).V_th == -50 * mV).all()
+    assert (cells(told, 2, spread={"V_th": [-50, -40] * mV}).V_th == [-50, -40] * mV).all()
     assert load_text(tmp_path, CELL, (threshold, threshold.replace(" }", ", spread = false }"))).per_cell == {}
     for word in ('"yes"', "1"):
         with pytest.raises(ValueError, match=r"mine.toml: \[parameters\] V_th: spread is .*; give true where every cell has its own value"):
@@ -275,8 +281,7 @@ def test_a_file_may_say_that_each_cell_has_its_own(tmp_path):
         ({"V_th": -50.0}, TypeError, "V_th of population 'exc' .* volt"),
         ({"V_th": ns.Normal(5 * ms, 1 * ms)}, TypeError, "V_th of population 'exc' .* needs the dimension of volt"),
         ({"V_th": [-50, -51] * mV}, ValueError, r"V_th of population 'exc' has the shape \(2,\), but it needs one value or \(6,\)"),
-        ({"V_th": [-50, -51, -52, -53, -54, np.nan] * mV}, ValueError, "V_th of population 'exc' holds nan"),
-        ({"area": 20000 * um**2}, ValueError, "area"),
+        ({"V_th": [-50, -51, -52, -53, -54, np.nan] * mV}, ValueError, "V_th of population 'exc' .* NaN is not a value"),
     ],
 )
 def test_what_cannot_be_spread_is_refused(spread, error, words):

@@ -11,7 +11,8 @@ static inline double waveform_at(double address, double times, double rows, doub
     const double* samples = reinterpret_cast<const double*>(static_cast<uintptr_t>(address));
     const int64_t step = static_cast<int64_t>(elapsed);
     const int64_t time = step < 0 ? -1 : step / static_cast<int64_t>(hold);
-    if (time < 0 || time >= static_cast<int64_t>(times)) return 0.0;
+    // A library also works out the room behind its last cell, where rows may stand that an earlier waveform had.
+    if (time < 0 || time >= static_cast<int64_t>(times) || row >= rows) return 0.0;
     return samples[time * static_cast<int64_t>(rows) + static_cast<int64_t>(row)];
 }
 
