@@ -35,7 +35,8 @@ from neurosim.units import (
 
 STDP = load_synapse("stdp_pair").replace(w_max=2 * nS)
 LEAKY = load_cell("leaky_conductance")
-MEMBRANES = [name for name in cells() if not load_cell(name).source]
+MODELS = {name: load_cell(name) for name in cells()}
+MEMBRANES = {name: model for name, model in MODELS.items() if not model.source}
 
 
 @pytest.fixture
@@ -47,21 +48,23 @@ def load(tmp_path):
 
 
 def test_catalogue_is_complete():
-    assert {"leaky_adaptive_threshold", "leaky_conductance", "hodgkin_huxley", "traub_miles", "spike_source"} <= set(cells())
+    biophysical = {"hodgkin_huxley", "traub_miles", "wang_buzsaki", "connor_stevens", "pospischil_rs", "pospischil_fs"}
+    leaky = {"leaky", "leaky_conductance", "leaky_exponential_current", "leaky_adaptive_threshold", "signal_leak"}
+    assert biophysical | leaky | {"exponential_leaky", "adex", "izhikevich", "izhikevich_2007", "spike_source"} <= set(cells())
     assert {"static", "stdp_pair"} <= set(synapses())
-    for name in cells():
-        assert load_cell(name).name == name and load_cell(name).kind == "cell"
+    assert all(model.name == name and model.kind == "cell" for name, model in MODELS.items())
     for name in synapses():
         assert load_synapse(name).name == name
 
 
-@pytest.mark.parametrize("model", [*map(load_cell, cells()), *map(load_synapse, synapses())], ids=lambda model: model.name)
+@pytest.mark.parametrize("model", [*MODELS.values(), *map(load_synapse, synapses())], ids=lambda model: model.name)
 def test_specification_is_complete(model):
     text = json.dumps(model.specification(), sort_keys=True)
     again = type(model).from_specification(json.loads(text))
     assert again == model and again.hash == model.hash and hash(again) == hash(model)
     assert list(again.initial) == list(model.initial)
     assert again.initial_values() == model.initial_values() and dict(again.parameters) == dict(model.parameters)
+    assert model.kind == "synapse" or again.expected == model.expected
     assert pickle.loads(pickle.dumps(model)) == model
     other = model.replace(name="other")
     assert other != model and other.hash != model.hash and model != model.name
@@ -69,7 +72,7 @@ def test_specification_is_complete(model):
 
 @pytest.mark.parametrize("name", MEMBRANES)
 def test_cells_of_the_catalogue_hold_together(name):
-    model = load_cell(name)
+    model = MEMBRANES[name]
     assert model.variables["v"] is volt.dim and model.parameters["area"].dimensions is (metre**2).dim
     clamped = {"G_exc": siemens.dim, "G_inh": siemens.dim} if "g_exc" in model.receptors else {}
     assert model.continuous == {"I_e": amp.dim, **clamped}
@@ -100,7 +103,7 @@ def test_files_in_a_wheel_come_first(tmp_path, monkeypatch):
 
 
 def derivative(model):
-    """The right-hand sides of a cell on plain SI numbers, in the order of its state; no input."""
+    """The right-hand sides of a cell on plain SI numbers, in the order of its state, which may be that of several cells; no input."""
     known = {**model.si_namespace(), **dict.fromkeys(model.continuous, 0.0)}
     texts = {name: line.expression for name, line in model.lines.items() if line.kind == "subexpression"}
 
@@ -108,7 +111,8 @@ def derivative(model):
         names = Names({**known, **dict(zip(model.variables, state))}, texts)
         names = Names({**names.known, **{name: names[name] for name in texts}}, {})
         lines = [model.lines[name] for name in model.variables]
-        return np.array([evaluate(line.expression, names) if line.kind == "differential" else 0.0 for line in lines], float)
+        rates = [evaluate(line.expression, names) if line.kind == "differential" else 0.0 for line in lines]
+        return np.array([np.broadcast_to(rate, np.shape(state[0])) for rate in rates], float)
 
     return slope
 
@@ -127,42 +131,48 @@ def runge_kutta(model, state, duration=0.025, dt=5e-5):
 
 @pytest.mark.parametrize("name", MEMBRANES)
 def test_cells_are_born_at_rest(name):
-    model = load_cell(name)
+    model = MEMBRANES[name]
     rest = np.array(list(model.initial_values().values()))
     assert abs(derivative(model)(rest)[0]) < 1e-3  # V/s: less than 1 uV in 1 ms
     rest[0] += 1e-3
     assert abs(derivative(model)(rest)[0]) > 1e-3
 
 
-@pytest.mark.parametrize(
-    ("name", "receptor"), [(name, r) for name in MEMBRANES for r, entry in load_cell(name).receptors.items() if entry.unitary is not None]
-)
-def test_unitary_strength_is_one_millivolt(name, receptor):
-    model = load_cell(name)
-    entry = model.receptors[receptor]
-    state = np.array(list(model.initial_values().values()))
-    rest = state[0]
-    state[list(model.variables).index(entry.variable)] += entry.unitary
-    v = runge_kutta(model, state)[:, 0] - rest
-    peak = v[np.abs(v).argmax()]
-    assert abs(peak) == pytest.approx(1e-3, rel=2e-3)
-    assert (peak > 0) == (entry.sign == "excitatory")
+@pytest.mark.parametrize("name", [name for name, model in MEMBRANES.items() if any(one.unitary for one in model.receptors.values())])
+def test_unitary_strength_is_one_millivolt(name):
+    """A cell for each receptor."""
+    model = MEMBRANES[name]
+    entries = [entry for entry in model.receptors.values() if entry.unitary is not None]
+    rest = np.array(list(model.initial_values().values()))
+    state = np.repeat(rest[:, None], len(entries), axis=1)
+    for cell, entry in enumerate(entries):
+        state[list(model.variables).index(entry.variable), cell] += entry.unitary
+    v = runge_kutta(model, state)[:, 0] - rest[0]
+    peaks = v[np.abs(v).argmax(axis=0), np.arange(len(entries))]
+    np.testing.assert_allclose(abs(peaks), 1e-3, rtol=2e-3)
+    assert (peaks > 0).tolist() == [entry.sign == "excitatory" for entry in entries]
 
 
 @pytest.mark.parametrize(
     ("name", "row"),
-    [(name, row) for name in MEMBRANES for row in load_cell(name).expected if row.protocol == "rate_functions"],
+    [(name, row) for name, model in MEMBRANES.items() for row in model.expected if row.protocol == "rate_functions"],
     ids=lambda value: getattr(value, "measure", value),
 )
 def test_rate_functions(name, row):
-    model = load_cell(name)
+    model = MEMBRANES[name]
     assert abs(model.evaluate(row.measure, v=row.settings["v"]) - row.value) <= row.tolerance
     assert abs(model.evaluate(row.measure, v=row.settings["v"] + 0.1 * mV) - row.value) > row.tolerance
 
 
 def test_rate_functions_have_no_holes():
-    holes = {"hodgkin_huxley": {"alpha_m": -40, "alpha_n": -55}, "traub_miles": {"alpha_m": -50, "beta_m": -23, "alpha_n": -48}}
-    for model, measure, v in [(load_cell(name), *hole) for name, found in holes.items() for hole in found.items()]:
+    holes = {
+        "hodgkin_huxley": {"alpha_m": -40, "alpha_n": -55},
+        "traub_miles": {"alpha_m": -50, "beta_m": -23, "alpha_n": -48},
+        "wang_buzsaki": {"alpha_m": -35, "alpha_n": -34},
+        "connor_stevens": {"alpha_m": -29.7, "alpha_n": -45.7},
+        "pospischil_rs": {"alpha_m": -42, "beta_m": -15, "alpha_n": -40},
+    }
+    for model, measure, v in [(MODELS[name], *hole) for name, found in holes.items() for hole in found.items()]:
         values = [float(model.evaluate(measure, v=(v + d) * mV)) for d in (-1e-3, 0, 1e-3)]
         assert values[1] == pytest.approx((values[0] + values[2]) / 2, rel=1e-6)
 
@@ -224,8 +234,8 @@ def test_expected_rows_are_read():
     assert float(first.tolerance) == pytest.approx(0.683) and first.dt == 0.01 * ms
     lapicque = LEAKY.expected[3]
     assert float(lapicque.parameters["C_m"]) == pytest.approx(100e-12) and get_dimensions(lapicque.parameters["C_m"]) is farad.dim
-    for name in cells():
-        for row in load_cell(name).expected:
+    for model in MODELS.values():
+        for row in model.expected:
             assert row.protocol in PROTOCOLS
             assert row.value in PATTERNS if row.measure == "pattern" else get_dimensions(row.value) is get_dimensions(row.tolerance)
 

@@ -71,7 +71,7 @@ def test_a_cell_does_not_contain_what_its_file_does_not_say(larger, smaller, mes
 
 
 def containing(text):
-    return '[contains.leaky]\nb = "{}"\n[[expected]]'.format(text)
+    return f'[contains.leaky]\nb = "{text}"\n[[expected]]'
 
 
 def test_a_file_may_say_what_its_cell_contains(tmp_path):

@@ -75,8 +75,10 @@ def fit(
         check_responses(test, "responses to be tested on")
     bounds = {name: _bounds(cell, name, pair) for name, pair in _mapping(parameters).items()}
     cell, first = _started(cell, start, bounds)
-    task = _Task(cell, Problem(cell, list(bounds), to, backend), Space(bounds), to, test, backend)
-    return task.run(first, plan, progress)
+    problems = [Problem(cell, list(bounds), some, backend) for some in (to, test) if len(some)]
+    for problem in problems:
+        problem.check()
+    return _Task(cell, problems[0], Space(bounds), to, test, backend).run(first, plan, progress)
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,12 @@ def on_targets(*names):
     return pytest.mark.parametrize("backend", [TARGETS[name] for name in names], ids=names)
 
 
-def build(cell, size=20, chance=0.2, contacts=2, seed=3, strength=1.0, inhibition=None):
+def build(cell, size=20, chance=0.2, contacts=2, seed=3, strength=1.0, inhibition=None, spread=None):
     """Make a circuit of one population with plastic and fixed synapses: delays of 0 to 5 ms, autapses, several contacts."""
     excitatory, unit, inhibitory, brake, (low, high), *_ = RECIPES[cell]
     rng = np.random.default_rng(seed)
     state = {"v": rng.uniform(low, high, size) * mV}
-    exc = ns.create("exc", cell, size, state=state, seed=seed)
+    exc = ns.create("exc", cell, size, state=state, spread=spread, seed=seed)
     stdp = ns.load_synapse("stdp_pair").replace(w_max=2 * strength * unit, A_plus=0.03, A_minus=0.02)
     projections = []
     for name, synapse, receptor, scale in [

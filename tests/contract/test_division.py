@@ -121,6 +121,34 @@ def test_of_daughters_and_granddaughters(target):
     check_invisible(at, [*at.mothers, *at.mothers], 2000, divided=twice)
 
 
+SPREAD = {
+    "leaky_conductance": {
+        "V_th": ns.Normal(-50 * mV, 1 * mV),
+        "E_L": ns.Normal(-60 * mV, 1 * mV),
+        "tau_ref": ns.Uniform(3 * ms, 7 * ms),
+        "V_reset": ns.Uniform(-62 * mV, -58 * mV),
+    },
+    "traub_miles": {"V_T": ns.Normal(-63 * mV, 1 * mV), "tau_exc": ns.Uniform(4 * ms, 6 * ms)},
+}
+
+
+@pytest.mark.parametrize("cell", SPREAD)
+def test_of_cells_with_values_of_their_own(cell):
+    """A daughter has her mother's values; one with those of another cell, the control, does not do as her mother does."""
+    at = Moment(cell, "library", spread=SPREAD[cell])
+    mothers = at.circuit["exc"].ids.tolist()
+    divided = divide(at.circuit, mothers)
+    for name in SPREAD[cell]:
+        values = divided["exc"].cells[name].tolist()
+        assert values[len(mothers) :] == values[: len(mothers)] and len(set(values)) == len(mothers)
+    check_invisible(at, mothers, 2000, divided)
+    for name in SPREAD[cell]:
+        values = divided["exc"].cells[name]
+        swapped = np.r_[values[: len(mothers)], np.roll(values[: len(mothers)], 1)]
+        with pytest.raises(AssertionError):
+            check_invisible(at, mothers, 2000, tampered(divided, "exc", **{name: swapped}))
+
+
 def without_flight(divided, first):
     """Take from the copies what they inherited in flight."""
     flight = divided["plastic"].flight

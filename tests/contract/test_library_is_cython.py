@@ -1,4 +1,7 @@
-"""Under strict arithmetic a library gives the bits of the Cython target, for every cell and synapse file of the catalogue.
+"""Under strict arithmetic a library gives the bits of the Cython target, for every synapse file and each kind of cell of the catalogue.
+
+Each cell file takes a minute where nothing is compiled yet. So one cell for each integration method, spike rule and use of
+presentations is compared in every run of the tests, and all others with `-m slow`.
 
 One circuit for each cell file holds a population of sources that is shown images, every synapse file, every receptor, noise, step
 currents and delays; it lives through edits, carried out by the library's engine on one side and by plain surgery on the other.
@@ -14,10 +17,23 @@ import neurosim as ns
 from neurosim.model_parts import psp
 from neurosim.units import Hz, cm, ms, mV, pA, quantity, second, uA
 
-CELLS = [name for name in ns.cells() if not ns.load_cell(name).source]
+MODELS = {model.name: model for model in map(ns.load_cell, ns.cells()) if any(receptor.unitary for receptor in model.receptors.values())}
+EACH_KIND = (
+    "leaky_conductance", "leaky_adaptive_threshold", "hodgkin_huxley", "wang_buzsaki", "adex", "izhikevich", "leaky_exponential_current",
+)  # fmt: skip
+DRIVE = {"adex": 25, "exponential_leaky": 20, "izhikevich": 8}  # where more than for the others is needed to spike
 LENGTHS = [250, 330, 420]  # time steps; images change every 150 from step 50 on
 SIZE = 60
-on_all_cells = pytest.mark.parametrize("cell", CELLS)
+on_all_cells = pytest.mark.parametrize(
+    "cell", [name if name in EACH_KIND else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+)
+
+
+def model_of(cell):
+    """A cell of the catalogue that is refractory for a while after a spike."""
+    model = MODELS[cell]
+    never = model.parameters.get("tau_ref") and not model.parameters["tau_ref"].value
+    return model.replace(tau_ref=2 * ms) if never else model
 
 
 def jumps(model):
@@ -33,7 +49,7 @@ def synapse(name, unit):
 def everything(cell, seed=5):
     """A population of cells with each synapse file onto it, each of its receptors, and sources."""
     rng = np.random.default_rng(seed)
-    model = ns.load_cell(cell)
+    model = model_of(cell)
     source, exc = ns.create("source", "spike_source", 8), ns.create("exc", model, SIZE, seed=seed)
     excitatory, *others = jumps(model)
     unit = quantity(model.receptors[excitatory].unitary, model.receptors[excitatory].dimensions)
@@ -51,8 +67,8 @@ def everything(cell, seed=5):
 
 
 def drives(cell):
-    model = ns.load_cell(cell)
-    density = quantity(float(model.parameters["area"].value), (cm**2).dim) * uA / cm**2
+    model = MODELS[cell]
+    density = DRIVE.get(cell, 1) * quantity(float(model.parameters["area"].value), (cm**2).dim) * uA / cm**2
     rates = np.random.default_rng(1).uniform(20, 300, (8, 8)) * Hz
     return [
         ns.Presentations("source", rates, duration=15 * ms, start=5 * ms),
@@ -115,14 +131,16 @@ def test_what_is_compared_happens(cell):
     assert sum(len(recording["source"].spikes) for _, recording in lived_once(cell, "library")) > 100
 
 
-@on_all_cells
+@pytest.mark.parametrize("cell", ["leaky_conductance", "hodgkin_huxley"])
 def test_control_fast_arithmetic_has_other_bits(cell):
     ours, theirs = lived_once(cell, "fast"), lived_once(cell, "cython")
     assert "exc.v" in differences(ours[0][0], theirs[0][0])
 
 
-def test_every_synapse_file_is_there():
-    assert set(ns.synapses()) <= set(everything(CELLS[0]).projections)
+def test_every_synapse_file_and_every_kind_of_cell_is_there():
+    assert set(ns.synapses()) <= set(everything(EACH_KIND[0]).projections)
+    kinds = {name: (model.method, model.spike.rule, bool(model.on_presentation)) for name, model in MODELS.items()}
+    assert sorted(kinds[name] for name in EACH_KIND) == sorted(set(kinds.values()))
 
 
 @pytest.mark.parametrize("dt", [0.05 * ms, 0.5 * ms])
