@@ -7,7 +7,7 @@ import numpy as np
 
 from neurosim.randomness import stream_key
 from neurosim.stimuli import Bound, Input
-from neurosim.units import Quantity, quantity, second, to_si, unit_name, whole_steps
+from neurosim.units import Quantity, quantity, second, unit_name, whole_steps
 from neurosim.waveforms import Waveform
 
 

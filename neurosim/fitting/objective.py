@@ -8,7 +8,7 @@ from neurosim.fitting.problem import Problem
 from neurosim.measures.coincidence import coincidence_factor, matches
 
 UNFIT = -1.0  # the Gamma of a candidate for which it is not defined, because it fires so fast that everything coincides
-LONGEST_SHIFT = 3e-3  # seconds: a threshold crossing precedes the upstroke of a spike by less
+LONGEST_SHIFT = 5e-3  # seconds: a threshold crossing precedes the upstroke of a spike by less
 SHIFTS = 8  # tried in the width of a precision
 ROUNDING = 1e-12  # of Gamma: what differs by less is equal
 
