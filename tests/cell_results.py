@@ -114,3 +114,9 @@ CELL_EXAMPLES = {
     "distributions": lambda: figures.distributions(activity()),
     "distributions of one": lambda: figures.distributions({"rate": activity()["rate"]}),
 }
+
+
+def column(figure, wanted, **where):
+    """Return a column of a figure's data, of the rows in which other columns have these values."""
+    rows = np.all([figure.data[header] == value for header, value in where.items()], axis=0)
+    return figure.data[wanted][rows]
