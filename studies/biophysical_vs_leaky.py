@@ -135,7 +135,8 @@ def compared(reference: str, fits: dict, seed: int, plan: Plan, folder: Path) ->
     test, kept, scores = answers(reference, REGIMES[reference], plan.test, 2 * seed + 2, plan), folder / f"{reference}, seed {seed}", {}
     for name, found in fits.items():
         models = {cell: ns.load_cell(folder / "lives" / name / f"{cell}.toml") for cell in found}
-        scores[name] = {cell: ns.score(one, test, found[cell]["shift (ms)"] * ms, plan.coarse) for cell, one in models.items()}
+        alike = {cell: one.with_spread(CELLS[cell][1]) for cell, one in models.items()}  # as in the fits: on libraries that there are
+        scores[name] = {cell: ns.score(one, test, found[cell]["shift (ms)"] * ms, plan.coarse) for cell, one in alike.items()}
         if name == f"{reference}, all, seed {seed}":
             draw(reference, models, scores[name], seed, plan, kept)
             tables = {

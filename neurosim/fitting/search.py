@@ -90,11 +90,12 @@ class Space:
 def search(problem: Problem, space: Space, start: np.ndarray | None, plan: Search, tick: Callable[[list[Found]], None]) -> list[Found]:
     """Search from each seed, all of them as one population, and return what each found at the finest precision.
 
-    `start` is a point that is also a candidate of its own, so that no result is worse; all seeds but the last (of several) begin
-    there, and that one in the middle of everything, because a warm start may lead nowhere else. `tick` is called after each
-    generation with what there is.
+    `start` is a point that is also a candidate of its own, so that no result is worse; the first seed begins there and the others in
+    the middle of everything, because a warm start may lead nowhere else: a leaky cell is a dead end for an exponential one, whose peak
+    and threshold would have to move together. `tick` is called after each generation with what there is.
     """
-    strategies = [_strategy(seed, None if last else start, len(space.names), plan.candidates) for seed, last in _with_last(plan.seeds)]
+    begins = [start, *[None] * (len(plan.seeds) - 1)]
+    strategies = [_strategy(seed, begin, len(space.names), plan.candidates) for seed, begin in zip(plan.seeds, begins, strict=True)]
     found: list[Found] = []
     courses: list[list[float]] = [[] for _ in strategies]
     for precision, generations in plan.stages:
@@ -117,10 +118,6 @@ def search(problem: Problem, space: Space, start: np.ndarray | None, plan: Searc
             ]
             tick(found)
     return found
-
-
-def _with_last(seeds: Sequence[int]) -> list[tuple[int, bool]]:
-    return [(seed, len(seeds) > 1 and place == len(seeds) - 1) for place, seed in enumerate(seeds)]
 
 
 def _strategy(seed: int, start: np.ndarray | None, dimensions: int, candidates: int):
