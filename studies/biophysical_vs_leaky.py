@@ -6,14 +6,14 @@ leaky, leaky with an adaptive threshold, exponential leaky, AdEx; and Izhikevich
 conductance together, and to each alone; scored on noise that it has not seen, in these regimes, in one between the currents and in one
 driven by its mean; Gamma (coincidences beyond chance) and share of coincident spikes, at +-1, +-2 and +-4 ms, with intervals over 10 s.
 
-Expected finding: where fluctuations drive the cell (CV of 0.7 and more), AdEx keeps 0.93 and more of Gamma at +-2 ms, 12 points and more
-above the leaky cell; an adaptation current is what the adapting reference needs, an exponential upstroke the other one. Driven by its
-mean, a cell is predicted worse by all. What is fitted to one regime is worth less in another, least between current and conductance.
+Expected finding: where fluctuations drive the cell (CV of 0.7 and more), AdEx keeps 0.93 and more of Gamma at +-2 ms, 9 to 30 points above
+the leaky cell; an adaptation current is what the adapting reference needs, an exponential upstroke the other one. Driven by its mean, a
+cell is predicted worse by all. What is fitted to one regime is worth less in another, least between current and conductance.
 
 References: Pospischil et al. (2008), doi:10.1007/s00422-008-0263-8; Brette et al. (2007), doi:10.1007/s10827-007-0038-6 (Traub-Miles);
 Brette & Gerstner (2005), doi:10.1152/jn.00686.2005 (AdEx); Kistler, Gerstner & van Hemmen (1997), doi:10.1162/neco.1997.9.5.1015, and
 Jolivet, Lewis & Gerstner (2004), doi:10.1152/jn.00190.2004 (Gamma; share of spikes); Hansen & Ostermeier (2001),
-doi:10.1162/106365601750190398 (the search). Runtime on 2 cores: smoke half a minute, small 2 minutes, full 15 minutes.
+doi:10.1162/106365601750190398 (the search). Runtime on 2 cores: smoke half a minute, small 2 minutes, full 25 minutes.
 """
 
 from dataclasses import dataclass, field
