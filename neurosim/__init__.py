@@ -24,14 +24,16 @@ from neurosim.lifecycle.folder import RunFolder, load_circuit, load_history, sav
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle, Phase
 from neurosim.lifecycle.rules import Apoptosis, Division, Rewiring
-from neurosim.lifecycle.selection import Busiest, Everyone, Idlest, RateAbove, RateBelow, Selected, WeightBelow
+from neurosim.lifecycle.selection import Busiest, Everyone, Idlest, RateAbove, RateBelow, Selected, UseAbove, UseBelow, WeightBelow
 from neurosim.lifecycle.yoked import Yoked, yoked
 from neurosim.model_saving import save_model
-from neurosim.models import CellModel, SynapseModel, cells, load_cell, load_synapse, psp, synapses
+from neurosim.models import CellModel, SynapseModel, cells, load_cell, load_synapse, psp, receptors, synapses
+from neurosim.poisson import PoissonSpikes
 from neurosim.population import Population, create
 from neurosim.projection import Projection, connect
 from neurosim.recording import Recording, Spikes, Trace
 from neurosim.report import write_report
+from neurosim.rewards import Reward
 from neurosim.responses import Response, Stimulus, respond
 from neurosim.simulate import simulate
 from neurosim.stimuli import PoissonInput, Presentations, SpikeTimes

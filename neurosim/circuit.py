@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from neurosim.errors import near
-from neurosim.population import Population
+from neurosim.population import NEVER, Population
 from neurosim.projection import Projection
-from neurosim.units import Quantity, quantity, second
+from neurosim.units import Hz, Quantity, quantity, second
 
 LONGEST = 64  # characters of a name or a label: what the tables of a history hold
 
@@ -38,8 +38,9 @@ class Circuit:
         both = set(self.populations) & set(self.projections)
         if both:
             raise ValueError(f"{sorted(both)[0]!r} names both a population and a projection; rename one of them")
-        for projection in self.projections.values():
+        for name, projection in self.projections.items():
             self._check_ends(projection)
+            self.projections[name] = self._joined(projection)
 
     def _check_ends(self, projection: Projection) -> None:
         for end, column in ((projection.source, "pre"), (projection.target, "post")):
@@ -60,6 +61,17 @@ class Circuit:
                 f"projection {projection.name!r} acts on receptor {projection.receptor.name!r}, which population "
                 f"{projection.target!r} has not.{near(projection.receptor.name, receptors)}"
             )
+        ends = (self.populations[end].model for end in (projection.source, projection.target))
+        projection.synapse.check_cells(*ends, f"projection {projection.name!r}")
+
+    def _joined(self, projection: Projection) -> Projection:
+        """Let a projection that is new here begin now: the age of its synapses counts from here, and so do spikes."""
+        synapses, source = projection.synapses, self.populations[projection.source]
+        if (synapses["since"] != NEVER).all():
+            return projection
+        counted = source.cells["spikes"][source.rows(synapses["pre"])]
+        joined = replace(projection, synapses=synapses.replace(since=np.full(len(synapses), self.time_si), counted=counted))
+        return self._marked(joined) if self._has_memory(projection) else joined
 
     def __getitem__(self, name: str) -> Population | Projection:
         if name in self.populations:
@@ -97,6 +109,55 @@ class Circuit:
     def set(self, name: str, **state) -> "Circuit":
         """Return the circuit with other state of one population or projection: ``circuit.set("exc", v=-60*mV)``."""
         return self.updated({name: self[name].set(**state)})
+
+    def freeze(self, name: str, cells=None) -> "Circuit":
+        """Return the circuit with cells of a population marked as memory: the weights of all their synapses stay as they are.
+
+        `cells` are ids (None: all of them). Synapses to and from a marked cell keep their weights to the bit, whatever rule, normalisation
+        or division acts on them, and so do those that it gains later; a daughter of a marked cell is marked. Raises KeyError for an
+        unknown population or a cell that is not alive.
+        """
+        return self._mark(name, cells, True)
+
+    def thaw(self, name: str, cells=None) -> "Circuit":
+        """Return the circuit with cells of a population no longer marked as memory; raises as `freeze` does."""
+        return self._mark(name, cells, False)
+
+    def _mark(self, name: str, cells, marked: bool) -> "Circuit":
+        if name not in self.populations:
+            raise KeyError(f"this circuit has no population {name!r}.{near(name, self.populations)}")
+        population = self.populations[name]
+        memory = population.cells["memory"].copy()
+        memory[slice(None) if cells is None else population.rows(cells)] = marked
+        made = self.updated({name: replace(population, cells=population.cells.replace(memory=memory))})
+        touched = [one for one in made.projections.values() if one.synapse.plastic and name in (one.source, one.target)]
+        return made.updated({one.name: made._marked(one) for one in touched})
+
+    def _has_memory(self, projection: Projection) -> bool:
+        return projection.synapse.plastic and any(
+            self.populations[end].cells["memory"].any() for end in (projection.source, projection.target)
+        )
+
+    def _marked(self, projection: Projection) -> Projection:
+        """Work out which synapses of a projection are frozen: those of a marked cell at either end."""
+        marked = [
+            self.populations[end].cells["memory"][self.populations[end].rows(projection.synapses[column])]
+            for end, column in ((projection.source, "pre"), (projection.target, "post"))
+        ]
+        return replace(projection, synapses=projection.synapses.replace(frozen=np.logical_or(*marked).astype(float)))
+
+    def use(self, name: str) -> Quantity:
+        """Return how often each synapse of a projection is used: presynaptic spikes since it was made, over its age.
+
+        A synapse that a division copied has the age and the spikes of the one it descends from. NaN for one that has no age yet. Raises KeyError for an unknown projection.
+        """
+        if name not in self.projections:
+            raise KeyError(f"this circuit has no projection {name!r}.{near(name, self.projections)}")
+        projection = self.projections[name]
+        source, synapses = self.populations[projection.source], projection.synapses
+        spikes = source.cells["spikes"][source.rows(synapses["pre"])] - synapses["counted"]
+        age = self.time_si - synapses["since"]
+        return quantity(np.divide(spikes, age, out=np.full(len(age), np.nan), where=age > 0), Hz.dim)
 
     def weight_matrix(self, name: str) -> Quantity:
         """Return what a projection delivers from each cell to each: share * weight, summed over synapses, shape (pre, post)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import threading
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,9 @@ from scipy.special import exprel
 from neurosim.errors import near
 from neurosim.units import DIMENSIONLESS, SI_UNITS, UNITS, DimensionMismatchError, Quantity, get_dimensions
 
+# Texts are read one at a time in the whole process: Python 3.11 loses count where two threads make syntax trees, and Brian2 writes code
+# with preferences and caches that all threads share.
+LOCK = threading.RLock()
 CONSTANTS: Mapping[str, float] = {"inf": math.inf, "pi": math.pi}
 # what working out a text may raise
 TEXT_ERRORS = (NameError, ValueError, TypeError, ArithmeticError, DimensionMismatchError)
@@ -122,7 +126,8 @@ def statements(block: str) -> tuple[Statement, ...]:
     Raises ValueError for anything but `name = expression`, its updates (`+= -= *= /=`) and `deliver(expression)`.
     """
     try:
-        body = ast.parse("\n".join(line.strip() for line in block.splitlines())).body
+        with LOCK:
+            body = ast.parse("\n".join(line.strip() for line in block.splitlines())).body
     except SyntaxError as error:
         raise ValueError(f"'{block.strip()}' is not a block of statements ({error.msg}); write lines like 'name = expression'.") from None
     return tuple(_statement(node) for node in body)
@@ -161,7 +166,8 @@ def unit_among(name: str, values: Iterable[Any]) -> Any:
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> ast.expr:
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with LOCK:
+            tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
         raise ValueError(f"'{text}' is not an expression ({error.msg}).") from None
     except (RecursionError, MemoryError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,10 +11,14 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.expressions import TEXT_ERRORS, evaluate, execute, names_in, statements
+from neurosim.model_extension import line_text
+from neurosim.model_homeostasis import KINDS
 from neurosim.model_parts import CONTINUOUS, RECEPTOR_KINDS, Model, Names, Receptor, SpikeRule
+from neurosim.model_post import POTENTIALS, check_post, texts_of
 from neurosim.model_scope import Equation, Scope, refuse_reserved, unsolvable
-from neurosim.units import DIMENSIONLESS, Dimension, amp, get_dimensions, metre, second, siemens, unit_name, volt
+from neurosim.units import DIMENSIONLESS, Dimension, Hz, amp, get_dimensions, metre, second, siemens, unit_name, volt
 
+CLOCK_DRIVEN = "exponential_euler"  # how the (clock-driven) equations of synapses are solved
 METHODS = ("exact", "exponential_euler", "euler", "sequential_euler", "rk2", "rk4")
 # states and amounts over many orders of magnitude: a clip or a saturation acts on some of them
 _PROBES = (-1e6, -7.3, -0.06, 0.0, 0.002, 2.7, 1e6)
@@ -28,7 +33,7 @@ def read_spike_rule(table: Mapping[str, str], where: str) -> SpikeRule:
         if rule == "crossing":
             raise ValueError(f'{where}: [spike] {key} does not go with rule = "crossing"; leave it out, or use rule = "refractory".')
         raise ValueError(f'{where}: [spike] lacks the key \'{key}\' of rule = "refractory"; add it, or use rule = "crossing".')
-    return SpikeRule(rule, table["threshold"], table.get("reset", ""), table.get("refractory", ""))
+    return SpikeRule(rule, table["threshold"], table.get("reset", ""), table.get("refractory", ""), table.get("on_spike", ""))
 
 
 def read_receptors(tables: Mapping[str, Any], lines: Mapping[str, Equation], where: str) -> dict[str, Receptor]:
@@ -72,10 +77,12 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
         raise ValueError(
             f'{where}: [parameters] has no membrane area; every cell has an area, such as area = {{ value = "20000*um**2", ... }}.'
         )
+    check_times(model, where)
     scope = _scope(model, where)
     _check_lines(model, scope)
     scope.check_condition(model.spike.threshold, "[spike] threshold")
     scope.check_block(model.spike.reset, model.variables, "[spike] reset")
+    scope.check_block(model.spike.on_spike, {*model.variables} - {"v"}, "[spike] on_spike")
     if model.spike.rule == "refractory":
         scope.check(model.spike.refractory, second.dim, "[spike] refractory")
     scope.extended(N=DIMENSIONLESS).check_block(model.on_presentation, model.variables, "[on] presentation")
@@ -93,16 +100,20 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
 
 def check_synapse(model: Any, where: str) -> None:
     """Check names, units and statements of a synapse, for some unit of the weight."""
-    if model.normalise not in (None, "incoming"):
-        raise ValueError(f"{where}: normalise is '{model.normalise}'; give \"incoming\", or leave it out.")
     weight_like = {name for name, parameter in model.parameters.items() if parameter.weight_like}
-    if model.normalise and "w_total" not in weight_like:
+    if model.normalise == "incoming" and "w_total" not in weight_like:
         raise ValueError(f'{where}: normalise needs a parameter w_total with dimension = "weight"; add it.')
     if model.bounds is not None and (len(model.bounds) != 2 or not weight_like.issuperset(model.bounds)):
         raise ValueError(f'{where}: bounds is {list(model.bounds)}; name two parameters with dimension = "weight".')
     for name, line in model.lines.items():
         if line.kind == "differential" and len(line.flags) != 1:
             raise ValueError(f"{where}: equation of '{name}' does not say how it is updated; end it with (event-driven) or (clock-driven).")
+        if "event-driven" in line.flags and (read := sorted(_of_cells(line.expression))):
+            raise ValueError(f"{where}: equation of '{name}' reads {read[0]}, which changes between spikes; make it (clock-driven).")
+    check_times(model, where)
+    driven = clock_driven(model)
+    if driven and (reason := unsolvable(driven, CLOCK_DRIVEN)):
+        raise ValueError(f"{where}: equations are (clock-driven), {reason}; write what is not as statements of on_step.")
     if not any(line.operator == "()" for line in _read_block(model.on_pre, f"{where}: on_pre")):
         raise ValueError(f"{where}: on_pre delivers nothing; add a line such as deliver(weight).")
     given = {model.parameters[name].dimensions for name in weight_like} - {None}
@@ -126,12 +137,39 @@ def check_synapse(model: Any, where: str) -> None:
 def check_statements(model: Any, weight: Dimension, where: str) -> None:
     """Check equations and statements of a synapse whose weight has the given dimensions; raises ValueError."""
     scope = _scope(model, where, weight)
-    _check_lines(model, scope)
+    check_post(model.post, scope.without([*model.shared, *model.variables, *model.subexpressions]), where)
+    cells = {**POTENTIALS, **model.post.read}
+    for name in sorted(model.reads - set(cells)):
+        raise ValueError(f"{where}: '{name}' is not defined; of cells are read {', '.join(cells)}, others are declared in [post].")
+    _check_lines(model, scope.extended(**cells))
     targets = {*model.variables, "weight"}
     scope = scope.extended(weight=weight)
+    scope.check_block(model.on_presentation, targets, "[on] presentation")
+    scope = scope.extended(**cells, **({"use": Hz.dim} if model.counts_use else {}))
     scope.check_block(model.on_pre, targets, "on_pre", deliver=weight)
     scope.check_block(model.on_post, targets, "on_post")
-    scope.check_block(model.on_presentation, targets, "[on] presentation")
+    scope.extended(dt=second.dim).check_block(model.on_step, targets, "on_step")
+
+
+def clock_driven(model: Any) -> str:
+    """Return the equations of a synapse that every time step solves, as one text."""
+    lines = {name: line for name, line in model.lines.items() if "clock-driven" in line.flags or line.kind == "subexpression"}
+    if not any(line.kind == "differential" for line in lines.values()):
+        return ""
+    return "\n".join(line_text(name, dataclasses.replace(line, flags=())) for name, line in lines.items())
+
+
+def cell_names(model: Any) -> frozenset[str]:
+    """Return the names by which a synapse reads variables of its cells."""
+    own = {*model.parameters, *model.variables, *model.shared, *model.subexpressions}
+    texts = [line.expression for line in model.lines.values()]
+    texts += [line.expression for block in (model.on_pre, model.on_post, model.on_step) for line in statements(block)]
+    kept = {f"{name}_post" for name in ("rate",) if model.normalise == "rate"}
+    return frozenset({name for text in texts for name in _of_cells(text)} - own | kept)
+
+
+def _of_cells(text: str) -> set[str]:
+    return {name for name in _read_by(text) if name.endswith(("_pre", "_post"))}
 
 
 def delivers_linearly(model: Any) -> bool:
@@ -142,7 +180,7 @@ def delivers_linearly(model: Any) -> bool:
 
     def delivered(weight: float, state: float) -> float:
         """Sum what one presynaptic spike delivers, all state variables being equal to `state`."""
-        names = Names({**given, **dict.fromkeys(model.variables, state), "weight": weight}, texts)
+        names = Names({**given, **dict.fromkeys((*model.variables, *model.reads, "use"), state), "weight": weight}, texts)
         amount = 0.0
         for line in statements(model.on_pre):
             if line.operator == "()":
@@ -160,13 +198,14 @@ def refuse_unused(model: Model, where: str) -> None:
     blocks = [model.on_presentation]
     if model.kind == "cell" and not model.source:
         texts += [model.spike.threshold, model.spike.refractory]
-        blocks += [model.spike.reset, *(receptor.effect for receptor in model.receptors.values())]
+        blocks += [model.spike.reset, model.spike.on_spike, *(receptor.effect for receptor in model.receptors.values())]
     elif model.kind == "synapse":
-        blocks += [model.on_pre, model.on_post]
+        texts += texts_of(model.post)
+        blocks += [model.on_pre, model.on_post, model.on_step]
     used = {name for text in texts for name in _read_by(text)}
     used |= {name for block in blocks for line in statements(block) for name in names_in(line.expression)}
-    # every cell has an area, and w_total waits for normalise = "incoming"
-    for name in sorted({*model.parameters, *model.shared} - used - {"area", "w_total"}):
+    # every cell has an area, and what normalise needs waits for it
+    for name in sorted({*model.parameters, *model.shared} - used - {"area", *(one for known, _ in KINDS.values() for one in known)}):
         raise ValueError(f"{where}: parameter '{name}' is never used; use it or remove it.")
 
 
@@ -178,6 +217,19 @@ def _scope(model: Model, where: str, weight: Dimension | None = None) -> Scope:
         if name in constants or name in shared:
             raise ValueError(f"{where}: [receptors] {name} is a parameter too; rename one of them.")
     return Scope(where, constants, {**shared, **currents, **model.variables, **model.subexpressions})
+
+
+def check_times(model: Model, where: str) -> None:
+    """Raise ValueError for a parameter that is a time below 0, or a time constant of 0 by which an equation divides."""
+    kept = getattr(model, "post", None)
+    texts = [line.expression for line in model.lines.values()] + (texts_of(kept) if kept else [])
+    for name, parameter in model.parameters.items():
+        if parameter.dimensions is not second.dim or parameter.value is None:
+            continue
+        if parameter.value < 0:
+            raise ValueError(f"{where}: parameter '{name}' is {parameter.quantity}; a time is not negative.")
+        if parameter.value == 0 and any(re.search(rf"/\s*{name}\b", text) for text in texts):
+            raise ValueError(f"{where}: parameter '{name}' is {parameter.quantity} and equations divide by it; give a time above 0.")
 
 
 def _check_lines(model: Model, scope: Scope) -> None:
@@ -208,9 +260,13 @@ def _completed(receptor: Receptor, model: Any, entry: Mapping[str, Any], scope: 
     target = f"{receptor.variable}_post"
     inside = scope.without([*model.variables, *model.subexpressions, *model.continuous])
     inside = inside.extended(amount=receptor.dimensions, **{f"{name}_post": dimensions for name, dimensions in model.variables.items()})
-    lines = inside.check_block(receptor.effect, [target], f"{what}: effect")
-    if len(lines) != 1:
-        raise ValueError(f"{scope.where}: {what}: effect '{receptor.effect}' has {len(lines)} statements; write one that changes {target}.")
+    alike = [f"{name}_post" for name, dimensions in model.variables.items() if dimensions is receptor.dimensions]
+    changed = [line.target for line in inside.check_block(receptor.effect, alike, f"{what}: effect")]
+    if target not in changed or len(changed) > len(set(changed)):
+        raise ValueError(
+            f"{scope.where}: {what}: effect '{receptor.effect}' has {len(changed)} statements; write one that changes {target}, and no more "
+            "than one for each other variable with its unit."
+        )
     unitary = None
     if "unitary" in entry:
         try:
@@ -226,15 +282,17 @@ def _completed(receptor: Receptor, model: Any, entry: Mapping[str, Any], scope: 
 
 
 def _is_additive(receptor: Receptor, model: Any) -> bool:
-    target = f"{receptor.variable}_post"
     constants = model.si_namespace()
 
-    def increment(state: float, amount: float) -> float:
+    def increment(target: str, state: float, amount: float) -> float:
         names = {**constants, **{f"{name}_post": state for name in model.variables}, "amount": amount}
         return execute(receptor.effect, names)[target] - state
 
-    slopes = {round(float(increment(state, 1.0)), 6) for state in _PROBES}
-    return len(slopes) == 1 and all(_proportional(lambda amount: increment(state, amount), state) for state in _PROBES)
+    def adds(target: str) -> bool:
+        slopes = {round(float(increment(target, state, 1.0)), 6) for state in _PROBES}
+        return len(slopes) == 1 and all(_proportional(lambda amount: increment(target, state, amount), state) for state in _PROBES)
+
+    return all(adds(line.target) for line in statements(receptor.effect))
 
 
 def _proportional(function: Callable[[float], float], offset: float) -> bool:

@@ -16,7 +16,7 @@ CELL_KEYS = {
         {"name", "summary", "references", "method", "equations", "spike", "initial", "parameters", "receptors"},
         {"shared", "on", "sets", "contains", "expected", "source"},
     ),
-    "spike": ({"rule", "threshold"}, {"reset", "refractory"}),
+    "spike": ({"rule", "threshold"}, {"reset", "refractory", "on_spike"}),
     "parameters.": ({"value", "meaning", "source"}, {"spread"}),
     "shared.": ({"value", "meaning"}, set()),
     "receptors.": ({"meaning"}, {"kind", "variable", "effect", "unitary", "sign"}),
@@ -27,18 +27,19 @@ SOURCE_KEYS = {"": ({"name", "summary", "source"}, {"references"})}
 SYNAPSE_KEYS = {
     "": (
         {"name", "summary", "references", "on_pre"},
-        {"equations", "on_post", "bounds", "normalise", "parameters", "shared", "initial", "on"},
+        {"equations", "on_post", "on_step", "bounds", "normalise", "parameters", "shared", "initial", "on", "sets", "post"},
     ),
     "parameters.": ({"meaning"}, {"value", "dimension", "source"}),
     "shared.": ({"value", "meaning"}, set()),
     "on": (set(), {"presentation"}),
+    "sets.": ({"meaning", "source", "values"}, set()),
 }
-_TEXTS = ("name", "summary", "method", "equations", "on_pre", "on_post", "normalise")
+_TEXTS = ("name", "summary", "method", "equations", "on_pre", "on_post", "on_step", "normalise")
 _TABLES = ("spike", "initial", "parameters", "shared", "receptors", "on", "sets")
 
 
 def folder(kind: str) -> Path:
-    """Find the folder of the catalogue's files of one kind ("cells" or "synapses"), in a wheel or in a checkout."""
+    """Find the folder of the catalogue's files of one kind ("cells", "receptors" or "synapses"), in a wheel or in a checkout."""
     package = Path(__file__).resolve().parent
     catalogue = package / "catalogue"
     return (catalogue if catalogue.is_dir() else package.parent / "models") / kind

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from neurosim.errors import near
-from neurosim.expressions import TEXT_ERRORS, evaluate, parse_unit_text, unit_among
+from neurosim.expressions import LOCK, TEXT_ERRORS, evaluate, parse_unit_text, unit_among
 from neurosim.model_scope import Equation, refuse_reserved
 from neurosim.units import DIMENSIONLESS, Dimension, Quantity, amp, get_dimensions, quantity, siemens, to_si, unit_name, volt
 
@@ -91,12 +91,16 @@ class psp:
 
 @dataclass(frozen=True)
 class SpikeRule:
-    """When a cell spikes: "refractory" (threshold, reset, refractory time) or "crossing" (the upward crossing of a condition)."""
+    """When a cell spikes: "refractory" (threshold, reset, refractory time) or "crossing" (the upward crossing of a condition).
+
+    `on_spike` are statements of what a cell only keeps of its spikes, with either rule.
+    """
 
     rule: str
     threshold: str
     reset: str = ""
     refractory: str = ""
+    on_spike: str = ""
 
 
 class Names(Mapping):
@@ -146,7 +150,8 @@ class Model:
             raise ValueError(f"The specification of '{tables.get('name')}' is of a {specification['kind']}, not of a {cls.kind}.")
         if isinstance(tables.get("initial"), list):
             tables["initial"] = dict(tables["initial"])
-        return cls._build(tables, where or f"{cls.kind} model '{tables.get('name')}'")
+        with LOCK:
+            return cls._build(tables, where or f"{cls.kind} model '{tables.get('name')}'")
 
     def specification(self) -> dict[str, Any]:
         """Return everything that the model is made of, as JSON-able tables."""
@@ -237,7 +242,8 @@ class Model:
         for table in ("parameters", "shared"):
             if not tables[table]:
                 del tables[table]
-        return type(self)._build(tables, f"{self.kind} model '{tables['name']}'")
+        with LOCK:
+            return type(self)._build(tables, f"{self.kind} model '{tables['name']}'")
 
     def _text_of(self, name: str, value: Any) -> str | float:
         what = f"parameter '{name}' of {self.kind} model '{self.name}'"

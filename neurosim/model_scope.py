@@ -14,11 +14,19 @@ from typing import Any
 from brian2 import Equations
 from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.variables import Constant, Variable
-from brian2.equations.equations import DIFFERENTIAL_EQUATION, FLOAT, PARAMETER, SUBEXPRESSION, EquationError
+from brian2.equations.equations import (
+    DIFFERENTIAL_EQUATION,
+    FLOAT,
+    PARAMETER,
+    SUBEXPRESSION,
+    EquationError,
+    extract_constant_subexpressions,
+)
 from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
 from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.stateupdaters.exact import get_linear_system
 from brian2.stateupdaters.exponential_euler import get_conditionally_linear_system
+from sympy import sympify
 
 from neurosim.errors import near
 from neurosim.expressions import CONSTANTS, FUNCTIONS, Statement, names_in, statements
@@ -27,8 +35,11 @@ from neurosim.units import UNITS, Dimension, DimensionMismatchError, get_dimensi
 # columns of the cell and synapse tables, and names with a meaning of their own in equations
 RESERVED = frozenset(
     "id parent birth position lastspike pre post weight delay share lastupdate amount deliver name model sign ids cells parents "
-    "shared synapses flight source target synapse receptor newborn recipe N i j t dt xi not_refractory".split()
+    "shared synapses flight source target synapse receptor newborn recipe N i j t dt xi not_refractory use since counted spikes "
+    "memory frozen".split()
 )
+# the flag of a subexpression that exponential_euler holds at its value at the start of a time step
+HELD = "constant over dt"
 # what Brian2 raises for equations that it cannot read
 _UNREADABLE = (EquationError, SyntaxError, ValueError, TypeError, KeyError)
 _LINEAR = {
@@ -51,7 +62,7 @@ class Equation:
 def parse_equations(text: str, flags: Iterable[str], where: str) -> dict[str, Equation]:
     """Read equations; returns them by name in the order of the file.
 
-    `flags` are those that a differential equation may carry. Raises ValueError naming the equation.
+    `flags` are those that equations may carry: HELD subexpressions, the others differential ones. Raises ValueError naming the equation.
     """
     try:
         lines = Equations(text) if text.strip() else {}
@@ -65,7 +76,8 @@ def parse_equations(text: str, flags: Iterable[str], where: str) -> dict[str, Eq
         refuse_reserved(name, at)
         if line.var_type != FLOAT:
             raise ValueError(f"{at} is {line.var_type}; state is real, give it a unit (1 where it has none).")
-        allowed = sorted(flags) if line.type == DIFFERENTIAL_EQUATION else []
+        known = {DIFFERENTIAL_EQUATION: set(flags) - {HELD}, SUBEXPRESSION: set(flags) & {HELD}}
+        allowed = sorted(known.get(line.type, ()))
         for flag in line.flags:
             if flag not in allowed:
                 raise ValueError(f"{at} has the flag '{flag}', which is not understood there; {_either(allowed)}.")
@@ -97,10 +109,16 @@ def unsolvable(equations: str, method: str) -> str:
     if method not in _LINEAR:
         return ""
     system, needs = _LINEAR[method]
+    lines = Equations(equations)
     try:
-        system(Equations(equations), {})
+        solved = system(extract_constant_subexpressions(lines)[0] if method == "exponential_euler" else lines, {})
     except (ValueError, UnsupportedEquationsException) as error:
         return f"which needs {needs}: {' '.join(str(error).split()).rstrip('.')}"
+    if method == "exponential_euler":
+        # Brian2 takes A(x) x + B(x) for linear and holds A and B without a word
+        for name, coefficients in solved.items():
+            if any(name == str(symbol) for part in coefficients for symbol in sympify(part).free_symbols):
+                return f"which needs {needs}, and d{name}/dt is not; it may hold the value of a subexpression that ends with ({HELD})"
     return ""
 
 

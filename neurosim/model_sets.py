@@ -1,4 +1,4 @@
-"""Named sets of parameters: the kinds of one cell that its literature tells apart."""
+"""Named sets of parameters: the kinds of one cell or synapse that its literature tells apart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurosim.units import DIMENSIONLESS, get_dimensions, unit_name
 
 @dataclass(frozen=True)
 class ParameterSet:
-    """Values that some parameters of a cell have together.
+    """Values that some parameters of a model have together.
 
     `values` are quantities (floats where there is no unit), `texts` the same as the file writes them; the parameters that are not among
     them keep their values. `source` says where the values come from.
@@ -28,11 +28,18 @@ class ParameterSet:
 
 
 def read_sets(tables: Mapping[str, Any], parameters: Mapping[str, Parameter], where: str) -> Mapping[str, ParameterSet]:
-    """Read the tables `sets` of a cell.
+    """Read the tables `sets` of a model.
 
-    Raises ValueError for a parameter that the cell lacks, a value without meaning or of another dimension, and a missing source.
+    Raises ValueError for a parameter that the model lacks, a value without meaning or of another dimension, and a missing source.
     """
     return MappingProxyType({name: _set(entry, parameters, f"{where}: [sets.{name}]") for name, entry in tables.get("sets", {}).items()})
+
+
+def chosen_set(model: Any, name: str) -> Mapping[str, Any]:
+    """Return the values of one of a model's sets; raise ValueError for a name that is not among them."""
+    if name not in model.sets:
+        raise ValueError(f"{model.kind.capitalize()} model '{model.name}' has no parameter set '{name}'.{near(name, model.sets)}")
+    return model.sets[name].values
 
 
 def _set(entry: Mapping[str, Any], parameters: Mapping[str, Parameter], where: str) -> ParameterSet:
@@ -44,7 +51,7 @@ def _set(entry: Mapping[str, Any], parameters: Mapping[str, Parameter], where: s
     values = {}
     for name, text in texts.items():
         if name not in parameters:
-            raise ValueError(f"{where}: the cell has no parameter '{name}'.{near(name, parameters)}")
+            raise ValueError(f"{where}: the model has no parameter '{name}'.{near(name, parameters)}")
         try:
             values[name] = parse_unit_text(text)
         except TEXT_ERRORS as error:

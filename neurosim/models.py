@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from neurosim.errors import near
 from neurosim.expressions import evaluate, statements
 from neurosim.model_checks import (
+    cell_names,
     check_cell,
     check_statements,
     check_synapse,
@@ -22,12 +23,17 @@ from neurosim.model_checks import (
     read_spike_rule,
     refuse_unused,
 )
+from neurosim.model_extension import CELL_FLAGS, extended
 from neurosim.model_files import CELL_KEYS, SOURCE_KEYS, SYNAPSE_KEYS, catalogue, check_keys, read
+from neurosim.model_homeostasis import completed
 from neurosim.model_nesting import check_contains, embedding
 from neurosim.model_parts import Model, Names, Parameter, Receptor, SpikeRule, common_fields, psp
-from neurosim.model_scope import Equation, parse_equations
-from neurosim.model_sets import ParameterSet, read_sets
+from neurosim.model_post import Post, check_cells, extension_of, read_post
+from neurosim.model_receptors import with_receptor
+from neurosim.model_scope import HELD, Equation, parse_equations
+from neurosim.model_sets import ParameterSet, chosen_set, read_sets
 from neurosim.model_spread import read_per_cell, spread_out
+from neurosim.model_use import reads_use, with_count
 from neurosim.protocols import PROTOCOLS, Expected, read_expected
 from neurosim.units import Dimension, to_si, unit_name
 
@@ -44,6 +50,7 @@ __all__ = [
     "load_cell",
     "load_synapse",
     "psp",
+    "receptors",
     "synapses",
 ]
 
@@ -72,7 +79,7 @@ class CellModel(Model):
         source = tables.get("source") is True
         check_keys(tables, SOURCE_KEYS if source else CELL_KEYS, where)
         rule = None if source else read_spike_rule(tables["spike"], where)
-        flags = ("unless refractory",) if rule and rule.rule == "refractory" else ()
+        flags = CELL_FLAGS if rule and rule.rule == "refractory" else (HELD,)
         lines = parse_equations(tables.get("equations", ""), flags, where)
         per_cell = read_per_cell(tables, where)
         check_contains(tables, tables.get("parameters", {}), where)
@@ -120,9 +127,7 @@ class CellModel(Model):
 
     def parameter_set(self, name: str) -> CellModel:
         """Return the model with the values of one of its named sets; raise ValueError for a name that is not among them."""
-        if name not in self.sets:
-            raise ValueError(f"Cell model '{self.name}' has no parameter set '{name}'.{near(name, self.sets)}")
-        return self.replace(**self.sets[name].values)
+        return self.replace(**chosen_set(self, name))
 
     def with_spread(self, names: Collection[str]) -> CellModel:
         """Return the model with parameters of which every cell has its own value; raise ValueError for an unknown name."""
@@ -134,6 +139,27 @@ class CellModel(Model):
                 raise ValueError(f"Cell model '{self.name}' has no parameter '{name}' to spread.{near(name, parameters)}")
             parameters[name] = {**parameters[name], "spread": True}
         return self.from_specification({**self.tables, "parameters": parameters})
+
+    def keeping(self, *synapses: SynapseModel | str) -> CellModel:
+        """Return the model with what some synapse models keep in their postsynaptic cells, such as a rate or a filtered potential.
+
+        `synapses` are models or catalogue names. Raises ValueError where the cell has something else under one of the names.
+        """
+        tables = self.tables
+        for synapse in synapses:
+            tables = extended(tables, extension_of(synapse if isinstance(synapse, SynapseModel) else load_synapse(synapse)))
+        return self.from_specification(tables)
+
+    def with_receptors(self, *receptors: str | Path) -> CellModel:
+        """Return the model with receptors, catalogue names or paths of receptor files, whose currents join its injected current I_e.
+
+        Raises ValueError for an unknown name, a receptor that the cell has already, a cell without I_e, a method that cannot solve
+        conductances (give another with `replace` first), and what files get wrong.
+        """
+        tables = self.tables
+        for receptor in receptors:
+            tables = with_receptor(tables, receptor)
+        return self.from_specification(tables, f"cell model '{self.name}' with {', '.join(map(str, receptors))}")
 
     def embedding(self, smaller: CellModel) -> dict[str, Any]:
         """Return the parameters with which the cell does what a smaller one that it contains does; see `model_nesting`."""
@@ -147,12 +173,19 @@ class CellModel(Model):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SynapseModel(Model):
-    """A kind of synapse: what a spike delivers and how weight and traces change, read from a file and checked."""
+    """A kind of synapse: what a spike delivers and how weight and traces change, read from a file and checked.
+
+    `on_step` are statements of every time step; `post` is what the synapses of a cell share and keep in it; `sets` are the named sets
+    of parameters of the file.
+    """
 
     on_pre: str
     on_post: str
+    on_step: str
     bounds: tuple[str, str] | None
     normalise: str | None
+    post: Post
+    sets: Mapping[str, ParameterSet]
 
     kind: ClassVar[str] = "synapse"
     texts: ClassVar[tuple[str, ...]] = ("name", "on_presentation", "normalise")
@@ -160,31 +193,61 @@ class SynapseModel(Model):
     @classmethod
     def _build(cls, tables: Mapping[str, Any], where: str) -> SynapseModel:
         check_keys(tables, SYNAPSE_KEYS, where)
+        tables = with_count(completed(tables, where))
         lines = parse_equations(tables.get("equations", ""), ("event-driven", "clock-driven"), where)
+        fields = common_fields(tables, lines, where)
         model = cls(
-            **common_fields(tables, lines, where),
+            **fields,
             on_pre=tables["on_pre"],
             on_post=tables.get("on_post", ""),
+            on_step=tables.get("on_step", ""),
             bounds=tuple(tables["bounds"]) if "bounds" in tables else None,
             normalise=tables.get("normalise"),
+            post=read_post(tables, where),
+            sets=read_sets(tables, fields["parameters"], where),
         )
         check_synapse(model, where)
         return model
 
+    def replace(self, **changes: Any) -> SynapseModel:
+        """Return the model with other parameters, or another `name`, `on_presentation` or `normalise`, whose parameters come with it.
+
+        Raises ValueError for a name that the model lacks and TypeError for a quantity of the wrong dimension.
+        """
+        if changes.get("normalise") and changes["normalise"] != self.normalise:
+            asked = SynapseModel._build({**self.tables, "normalise": changes.pop("normalise")}, f"synapse model '{self.name}'")
+            return asked.replace(**changes)
+        return super().replace(**changes)
+
+    def parameter_set(self, name: str) -> SynapseModel:
+        """Return the model with the values of one of its named sets; raise ValueError for a name that is not among them."""
+        return self.replace(**chosen_set(self, name))
+
     @property
     def plastic(self) -> bool:
         """Whether the weight can change."""
-        return self.normalise is not None or any(line.target == "weight" for line in statements(f"{self.on_pre}\n{self.on_post}"))
+        return self.normalise is not None or any(
+            line.target == "weight" for block in (self.on_pre, self.on_post, self.on_step) for line in statements(block)
+        )
 
     @cached_property
     def linear(self) -> bool:
         """Whether what is delivered is proportional to the weight."""
         return delivers_linearly(self)
 
-    @property
-    def event_driven(self) -> bool:
-        """Whether nothing has to be updated between spikes."""
-        return not any("clock-driven" in line.flags for line in self.lines.values())
+    @cached_property
+    def counts_use(self) -> bool:
+        """Whether statements read how often the synapse is used."""
+        return reads_use(self.tables)
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The names by which equations and statements read variables of the cells, such as v_post."""
+        return cell_names(self)
+
+    def check_cells(self, source: CellModel, target: CellModel, what: str) -> None:
+        """Raise ValueError unless cells of two models have the variables that the synapses between them read."""
+        check_cells(self, source, target, what)
 
     @property
     def remembers(self) -> bool:
@@ -227,6 +290,11 @@ def _load(model: type[Model], kind: str, name_or_path: str | Path) -> Any:
 def cells() -> tuple[str, ...]:
     """Name the cell models of the catalogue."""
     return catalogue("cells")
+
+
+def receptors() -> tuple[str, ...]:
+    """Name the receptors of the catalogue."""
+    return catalogue("receptors")
 
 
 def synapses() -> tuple[str, ...]:

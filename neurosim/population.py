@@ -21,7 +21,8 @@ class Population:
     """Hold the cells of one model at one moment.
 
     `cells` has one row a cell: id, parent (-1 for a founder), birth (epoch), position (n, 3) in metres (NaN if none was
-    given), every state variable in SI units and, unless the cells are spike sources, lastspike (s) and not_refractory.
+    given), spikes (how many it has emitted; a daughter goes on from her mother's), memory (whether the weights of its
+    synapses are frozen), every state variable in SI units and, unless the cells are spike sources, lastspike (s) and not_refractory.
     `parents[i]` is the parent of id i for every id ever issued, so that a cell finds the inputs of its ancestors.
     State variables are attributes with units: ``population.v``.
     """
@@ -95,6 +96,8 @@ def create(
         "parent": np.full(size, -1),
         "birth": np.zeros(size, dtype=np.int64),
         "position": _positions(name, size, positions),
+        "spikes": np.zeros(size, dtype=np.int64),
+        "memory": np.zeros(size, dtype=bool),
     }
     rng = generator(seed, f"create/{name}")
     own = {}

@@ -35,8 +35,9 @@ class Projection:
     """Hold the synapses between two populations at one moment.
 
     `synapses` has one row a synapse: id, parent (the synapse it was copied from, -1), pre and post (cell ids), weight
-    (SI units of the receptor), delay (s), share (what a division left of it: share * weight is delivered) and the state
-    of the synapse model. `flight` has one row for each spike under way: synapse (id) and step (time step of arrival), in
+    (SI units of the receptor), delay (s), share (what a division left of it: share * weight is delivered), since (s: when
+    it was made; NEVER in no circuit yet), counted (spikes that pre had emitted by then), the state of the synapse model and,
+    once cells are frozen, frozen (1 where the weight stays). `flight` has one row for each spike under way: synapse (id) and step (time step of arrival), in
     order of delivery. `newborn` says what a newborn cell gets: "split" (incoming synapses copied, outgoing ones shared
     between the twins), "copy" (outgoing weights copied) or "wire" (the wiring is applied to the newborn).
     """
@@ -174,6 +175,8 @@ def connect(
             f"give it with load_synapse({synapse.name!r}).replace({synapse.missing()[0]}=...)"
         )
     synapse.check_weight(slot.dimensions)
+    synapse.check_cells(source.model, target.model, f"projection {name!r}")
+    _check_sign_holds(source, slot, synapse, f"projection {name!r}")
     if isinstance(weight, psp):
         weight = weight.weight(slot, f"weight of projection {name!r}")
     rng = generator(seed, f"connect/{name}")
@@ -191,14 +194,21 @@ def connect(
     )
 
 
-def new_synapses(source, receptor, synapse, recipe, pre, post, rng, what, now: float = NEVER) -> dict[str, np.ndarray]:
+def new_synapses(source, receptor, synapse, recipe, pre, post, rng, what) -> dict[str, np.ndarray]:
     """Make the columns of new synapses between given cells: weights, delays and the model's first state."""
     size = len(pre)
     unit = quantity(1.0, receptor.dimensions)
     weight = draw(recipe.weight, size, rng, unit, f"weight of {what}")
     delay = draw(recipe.delay, size, rng, second, f"delay of {what}")
     check_values(source, receptor, synapse, weight, delay, what)
-    columns = {"pre": pre, "post": post, "weight": weight, "delay": delay, "share": np.ones(size)}
+    return first_columns(synapse, pre, post, weight, delay)
+
+
+def first_columns(synapse, pre, post, weight, delay, now: float = NEVER, counted=0) -> dict[str, np.ndarray]:
+    """Return the columns of synapses that are made `now` (s), when their presynaptic cells have emitted `counted` spikes."""
+    size = len(pre)
+    columns = {"pre": pre, "post": post, "weight": weight, "delay": delay, "share": np.ones(size), "since": np.full(size, now)}
+    columns["counted"] = np.broadcast_to(np.asarray(counted, dtype=np.int64), size)
     columns |= {name: np.full(size, value) for name, value in synapse.initial_values().items()}
     if synapse.remembers:
         columns["lastupdate"] = np.full(size, now)
@@ -237,6 +247,20 @@ def check_values(source, receptor, synapse, weight, delay, what) -> None:
                 f"{what} would make the {source.sign} population {source.name!r} act against its sign through the "
                 f"{receptor.sign} receptor {receptor.name!r}; use another receptor, a weight of the other sign, or leave sign undeclared"
             )
+
+
+def _check_sign_holds(source: Population, receptor: Receptor, synapse: SynapseModel, what: str) -> None:
+    """Raise ValueError where learning could turn the declared sign of a population."""
+    if not (source.sign and receptor.sign and synapse.plastic):
+        return
+    bounds = [synapse.parameters[key].value for key in synapse.bounds] if synapse.bounds else [-np.inf, np.inf]
+    low, high = bounds if source.sign == receptor.sign else (-bounds[1], -bounds[0])
+    if low < 0:
+        has = f"bounds that reach {low * quantity(1.0, receptor.dimensions)}" if np.isfinite(low) else "no bounds"
+        raise ValueError(
+            f"{what} could turn the sign of the {source.sign} population {source.name!r}: weights of synapse model {synapse.name!r} change "
+            f"and have {has}; give bounds on one side of 0, or leave sign undeclared"
+        )
 
 
 def _side(population: Population) -> Side:

@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from neurosim.backends.brian2 import Brian2
+from neurosim.backends.onset import steps_of_interval
 from neurosim.circuit import Circuit
 from neurosim.errors import Interrupted, NonFiniteStateError, near
 from neurosim.recording import Recording, Spikes, Trace
@@ -69,6 +70,8 @@ def checked(circuit, duration, inputs, record, modulate, backend):
     steps = whole_steps(duration, dt, "the duration of the simulation")
     for projection in circuit.projections.values():
         projection.check_grid(dt)
+        if projection.synapse.normalise:
+            steps_of_interval(projection, dt)
     inputs = _inputs(inputs)
     for one in inputs:
         one.check(circuit, dt, circuit.step, circuit.step + steps)
@@ -77,9 +80,22 @@ def checked(circuit, duration, inputs, record, modulate, backend):
         if labels.count(label) > 1:
             raise ValueError(f"two inputs are called {label!r} and would get the same noise; give each its own name=...")
     samples, shared = _samples(circuit, record, dt), shared_factors(circuit, modulate or {})
+    for projection in circuit.projections.values():
+        _check_given(projection, inputs, shared[projection.name])
     if given.dt_si != dt:  # what runs at its dt already has been warned of
         warn_of_time_step(circuit.populations.values(), dt)
     return circuit, steps, samples, shared
+
+
+def _check_given(projection, inputs, factors: Mapping[str, float]) -> None:
+    """Raise ValueError where synapses that learn wait for something, such as a reward, that no input delivers."""
+    for variable in projection.synapse.post.given:
+        delivered = any((getattr(one, "variable", None), one.population) == (variable, projection.target) for one in inputs)
+        if not delivered and factors.get("learning", 1.0) != 0:
+            raise ValueError(
+                f"projection {projection.name!r} learns by {variable!r} ({projection.synapse.name}), but no input delivers it to {projection.target!r}; "
+                f"give ns.Reward({projection.target!r}, times, amount), or modulate={{'{projection.name}.learning': 0.0}}"
+            )
 
 
 def _inputs(inputs) -> list:
@@ -87,7 +103,9 @@ def _inputs(inputs) -> list:
         raise TypeError(f"inputs is one {type(inputs).__name__}; give a list, inputs=[...]")
     for one in inputs:
         if not hasattr(one, "bind"):
-            raise TypeError(f"{one!r} is no input; give PoissonInput, NoiseCurrent, StepCurrent, SpikeTimes or Presentations")
+            raise TypeError(
+                f"{one!r} is no input; give PoissonInput, NoiseCurrent, StepCurrent, SpikeTimes, PoissonSpikes or Presentations"
+            )
     return list(inputs)
 
 

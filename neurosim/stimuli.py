@@ -182,7 +182,7 @@ class SpikeTimes(Input):
 
     def _reached(self, circuit, dt):
         """The ids and time steps of the spikes, the cells they name, the rows that these reach and which of them each inherits from."""
-        population = _sources(self, circuit)
+        population = sources_of(self, circuit)
         times = np.atleast_1d(to_si(self.times, second, f"times of input {self.label!r}"))
         ids = _ids(self.spikes, f"spikes of input {self.label!r}")
         if ids.shape != times.shape and ids.size != 1:
@@ -233,7 +233,7 @@ class Presentations(Input):
 
     def _planned(self, circuit, dt, start, stop):
         """The rates (Hz), the length of a stimulus and the start in time steps, the rows reached and which column each has."""
-        population = _sources(self, circuit)
+        population = sources_of(self, circuit)
         rates = np.asarray(to_si(self.rates, Hz, f"rates of input {self.label!r}"), dtype=float)
         rows, entries, _, size = self._heirs(population)
         if rates.ndim != 2 or rates.shape[1] != size or not len(rates):
@@ -264,7 +264,8 @@ def _ids(cells, what: str) -> np.ndarray:
     return ids.astype(np.int64)
 
 
-def _sources(stimulus, circuit):
+def sources_of(stimulus: Input, circuit):
+    """Return the population of spike sources to which an input gives spikes; raise ValueError for one that is none."""
     population = stimulus._population(circuit)
     if not population.model.source:
         raise ValueError(

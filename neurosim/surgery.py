@@ -9,7 +9,7 @@ from neurosim.circuit import Circuit
 from neurosim.edit import Edit, TableEdit, fly_on
 from neurosim.events import Events
 from neurosim.population import Population
-from neurosim.projection import Projection, check_delays, check_values, new_synapses
+from neurosim.projection import Projection, check_delays, check_values, first_columns, new_synapses
 from neurosim.randomness import generator, normal, stream_key, uniform
 from neurosim.settle import Settled, bereft, settle
 from neurosim.table import Table, among, over_ids
@@ -84,6 +84,8 @@ def _edit_synapses(circuit: Circuit, projection: Projection, settled: Settled, c
     values = {name: np.concatenate([column, fresh.pop(name)]) for name, column in copies.items()}
     values["id"] = projection.next_id + np.arange(len(copied) + made)
     values["parent"] = np.concatenate([old["id"][copied], np.full(made, -1)])
+    if "frozen" in old:
+        values["frozen"] = np.concatenate([old["frozen"][copied], fresh.pop("frozen")])
     if projection.synapse.plastic and (settled.divisions[projection.target]["jitter"] > 0).any():
         weight = np.concatenate([old["weight"][copied], fresh.pop("weight")])
         changed["weight"], values["weight"] = _break_symmetry(circuit, projection, settled, removed, values, weight)
@@ -159,23 +161,42 @@ def _fresh_synapses(circuit: Circuit, projection: Projection, settled: Settled, 
     """Make the columns of synapses that descend from none: those of links and those that newborn cells are wired with."""
     links, source = settled.links[projection.name], circuit.populations[projection.source]
     what = f"projection {projection.name!r}"
-    columns = {name: np.ascontiguousarray(links[name]) for name in ("pre", "post", "weight", "delay")} | {"share": np.ones(len(links))}
-    check_values(source, projection.receptor, projection.synapse, columns["weight"], columns["delay"], f"links of {what}")
-    _check_grid(circuit, columns["delay"], f"links of {what}")
-    columns |= {name: np.full(len(links), value) for name, value in projection.synapse.initial_values().items()}
-    if projection.synapse.remembers:
-        columns["lastupdate"] = np.full(len(links), circuit.time_si)
+    pre, post, weight, delay = (np.ascontiguousarray(links[name]) for name in ("pre", "post", "weight", "delay"))
+    check_values(source, projection.receptor, projection.synapse, weight, delay, f"links of {what}")
+    _check_grid(circuit, delay, f"links of {what}")
+    columns = _made_now(circuit, projection, cells, pre, post, weight, delay)
     keys = [settled.divisions[name]["key"] for name in dict.fromkeys((projection.source, projection.target))]
     if projection.newborn != "wire" or not sum(map(len, keys)):
         return columns
     rng = generator(int(np.bitwise_xor.reduce(np.concatenate(keys))), f"division/wire/{projection.name}")
     ids, sides, new = zip(*(_side(circuit, name, cells) for name in (projection.source, projection.target)), strict=True)
     pre, post = projection.recipe.wiring.newborn_pairs(*sides, projection.source == projection.target, *new, rng)
-    wired = new_synapses(
-        source, projection.receptor, projection.synapse, projection.recipe, ids[0][pre], ids[1][post], rng, what, circuit.time_si
-    )
+    wired = new_synapses(source, projection.receptor, projection.synapse, projection.recipe, ids[0][pre], ids[1][post], rng, what)
     _check_grid(circuit, wired["delay"], f"synapses of newborn cells of {what}")
+    wired = _made_now(circuit, projection, cells, *(wired[name] for name in ("pre", "post", "weight", "delay")))
     return {name: np.concatenate([columns[name], wired[name]]) for name in columns}
+
+
+def _made_now(circuit: Circuit, projection: Projection, cells: Mapping[str, TableEdit], pre, post, weight, delay) -> dict[str, np.ndarray]:
+    """Return the columns of synapses made at this boundary between cells that there are after it."""
+    counted = _of_cells(circuit, projection.source, cells, "spikes", pre)
+    columns = first_columns(projection.synapse, pre, post, weight, delay, circuit.time_si, counted)
+    if "frozen" in projection.synapses:
+        marked = [
+            _of_cells(circuit, *side, "memory", ids) for *side, ids in ((projection.source, cells, pre), (projection.target, cells, post))
+        ]
+        columns["frozen"] = np.logical_or(*marked).astype(float)
+    return columns
+
+
+def _of_cells(circuit: Circuit, name: str, cells: Mapping[str, TableEdit], column: str, ids: np.ndarray) -> np.ndarray:
+    """Return a column at some ids of the cells of a population after its edit."""
+    if not len(ids):
+        return np.empty(0)
+    table = circuit.populations[name].cells
+    if name in cells:
+        table = Table({key: cells[name].column(table, key) for key in ("id", column)}, ascending=table.ascending)
+    return table[column][table.rows_or_missing(ids)]
 
 
 def _check_grid(circuit: Circuit, delay: np.ndarray, what: str) -> None:
@@ -191,7 +212,7 @@ def _side(circuit: Circuit, name: str, cells: Mapping[str, TableEdit]) -> tuple[
 
 
 def _break_symmetry(circuit: Circuit, projection: Projection, settled: Settled, removed, values: Mapping, weight: np.ndarray):
-    """Multiply the incoming plastic weights of twins by log-normal factors, inside their bounds.
+    """Multiply the incoming plastic weights of twins by log-normal factors, inside their bounds; frozen ones stay.
 
     `values` and `weight` are those of the new synapses. Returns the old rows whose weights change, with these, and the
     weights of the new ones.
@@ -208,9 +229,12 @@ def _break_symmetry(circuit: Circuit, projection: Projection, settled: Settled, 
         return weight
 
     rows, place = _of_mothers(circuit, settled, name, old, "post", removed)
+    if "frozen" in old:
+        free = old["frozen"][rows] == 0
+        rows, place = rows[free], place[free]
     twins = np.concatenate([divisions["mother"], daughters])
     new_place = over_ids(len(circuit.populations[name].parents) + len(daughters), twins, np.arange(len(twins)), -1)[values["post"]]
-    new_rows = np.flatnonzero(new_place >= 0)
+    new_rows = np.flatnonzero((new_place >= 0) & (values.get("frozen", 0) == 0))
     weight[new_rows] = jittered(weight[new_rows], new_place[new_rows] % len(divisions), values["id"][new_rows])
     return (rows, jittered(old["weight"][rows], place, old["id"][rows])), weight
 

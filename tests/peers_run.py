@@ -1,7 +1,7 @@
 """Run cells in NEURON or NEST, each in a process of its own: what they print, import and leave behind stays out of the tests.
 
 A question and its answer are JSON. Times are in ms, voltages in mV, currents in nA; `every` is the interval of the answer, which is
-one list of voltages for each cell, and what the simulator itself calls spikes.
+one list of voltages for each cell, and what the simulator itself calls spikes. Of synapses the answer is their weights at the end.
 """
 
 import importlib.util
@@ -22,10 +22,19 @@ def needs(simulator):
 
 def ask(simulator, **question):
     """Run one simulation in "neuron" or "nest"; returns voltages of shape (cells, samples) and the spike times of each cell."""
+    answer = _answer(simulator, question)
+    return np.array(answer["v"]), [np.array(times) for times in answer["spikes"]]
+
+
+def ask_weights(**question):
+    """Give trains of spikes to both sides of synapses in NEST; returns the weight of each synapse after the last of them."""
+    return np.array(_answer("nest_synapses", question)["weights"])
+
+
+def _answer(simulator, question):
     run = subprocess.run([sys.executable, Path(__file__), simulator], input=json.dumps(question), capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    answer = json.loads(run.stdout.splitlines()[-1])
-    return np.array(answer["v"]), [np.array(times) for times in answer["spikes"]]
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 def upward_crossings(v, every, level, first=0.0):
@@ -79,5 +88,23 @@ def _nest(model, cell, currents, every, duration):
     return {"v": split(meter.events, "V_m"), "spikes": split(recorder.events, "times")}
 
 
+def _nest_synapses(synapse, cell, pre, post, every):
+    """Pairs of parrots, joined by one synapse each, that repeat the given trains; `cell` holds the parameters of the targets."""
+    import nest
+
+    nest.resolution = every
+    synapses = []
+    for trains in zip(pre, post, strict=True):
+        source, target = nest.Create("parrot_neuron"), nest.Create("parrot_neuron", params=cell)
+        for parrot, times in zip((source, target), trains, strict=True):
+            generator = nest.Create("spike_generator", params={"spike_times": [round(t - 1, 6) for t in times]})
+            nest.Connect(generator, parrot, syn_spec={"delay": 1.0})
+        # a parrot repeats what comes to its receptor 0, so that these synapses deliver nothing
+        nest.Connect(source, target, syn_spec={**synapse, "receptor_type": 1})
+        synapses.append(nest.GetConnections(source, target))
+    nest.Simulate(max(max(times) for times in pre) + 10)
+    return {"weights": [one.get("weight") for one in synapses]}
+
+
 if __name__ == "__main__":
-    print(json.dumps({"neuron": _neuron, "nest": _nest}[sys.argv[1]](**json.load(sys.stdin))))
+    print(json.dumps({"neuron": _neuron, "nest": _nest, "nest_synapses": _nest_synapses}[sys.argv[1]](**json.load(sys.stdin))))

@@ -295,7 +295,7 @@ def test_models_cannot_be_changed_in_place():
 def test_weight_parameters_take_the_unit_of_the_weight(load):
     synapse = load(SYNAPSE)
     assert synapse.missing() == ("w_max",) and synapse.bounds == ("w_min", "w_max")
-    assert synapse.plastic and synapse.linear and synapse.event_driven
+    assert synapse.plastic and synapse.linear
     synapse.check_weight(siemens.dim)
     given_weight = synapse.replace(w_max=3 * nS)
     assert given_weight.missing() == () and given_weight.namespace(siemens.dim)["w_min"] == 0 * nS
@@ -354,8 +354,7 @@ def test_additivity_is_measured(load, effect, additive):
     assert load(CELL, ("w*R)", "k*w*R)"), ("w_post += k*amount", effect)).receptors["w"].additive is additive
 
 
-def test_plasticity_and_updating(load):
+def test_plasticity():
     static = load_synapse("static")
-    assert not static.plastic and static.linear and static.event_driven and not static.missing()
+    assert not static.plastic and static.linear and not static.missing()
     assert load_synapse("stdp_pair").plastic
-    assert not load(SYNAPSE, ("event-driven", "clock-driven")).event_driven

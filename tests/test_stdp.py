@@ -1,45 +1,16 @@
-"""Spike-timing-dependent plasticity of pairs: the window of Song, Miller & Abbott 2000, with the time constants of Bi & Poo 1998."""
+"""Spike-timing-dependent plasticity of pairs: the window of Song, Miller & Abbott 2000, with the time constants of Bi & Poo 2001."""
 
 import numpy as np
 import pytest
+from plastic_pairs import W_MAX, change, pairs_of_cells, play, trains
 
 import neurosim as ns
 from neurosim.units import Hz, ms, mV, quantity, volt
 
 BACKEND = ns.Brian2(dt=0.1 * ms, target="numpy")
-W_MAX = 1 * mV
 STDP = ns.load_synapse("stdp_pair").replace(w_max=W_MAX)
 A_PLUS, A_MINUS, TAU_PLUS, TAU_MINUS = 0.005, 0.002617, 16.8, 33.7  # ms
 INTERVALS = np.array(sorted({*range(-100, 101, 4), *(-0.1, 0.1, -0.3, 0.5, -1.7, 2.9)} - {0}))  # ms, post minus pre
-
-
-def pairs_of_cells(size, synapse=STDP, weight=0.5 * W_MAX, delay=0 * ms, newborn="split"):
-    """Independent pairs: source k drives cell k by one plastic synapse, and teacher k makes that cell spike when told."""
-    pre, teacher = ns.create("pre", "spike_source", size), ns.create("teacher", "spike_source", size)
-    post = ns.create("post", "leaky_adaptive_threshold", size)
-    plastic = ns.connect(pre, post, synapse, ns.OneToOne(), receptor="v", weight=weight, delay=delay).replace(
-        name="plastic", newborn=newborn
-    )
-    force = ns.connect(teacher, post, "static", ns.OneToOne(), receptor="v", weight=1 * volt).replace(name="force")
-    return ns.Circuit([pre, teacher, post], [plastic, force])
-
-
-def play(circuit, pre, post, duration, **others):
-    """Simulate given (cell, time in ms) spikes before and after the synapses; a forced cell spikes a step after its teacher."""
-    pre, post = np.array(pre).reshape(-1, 2), np.array(post).reshape(-1, 2)
-    inputs = [
-        ns.SpikeTimes("pre", pre[:, 0].astype(int), np.round(pre[:, 1], 1) * ms),
-        ns.SpikeTimes("teacher", post[:, 0].astype(int), np.round(post[:, 1] - 0.1, 1) * ms),
-    ]
-    after, recording = ns.simulate(circuit, duration, inputs=inputs, backend=BACKEND, progress=False, **others)
-    spikes = recording["post"].spikes
-    assert sorted(zip(spikes.id.tolist(), spikes.step.tolist(), strict=True)) == sorted((int(k), round(t * 10)) for k, t in post)
-    return after, recording
-
-
-def change(circuit, after):
-    """What became of each weight, as a share of w_max."""
-    return np.asarray(after["plastic"].weight - circuit["plastic"].weight) / float(W_MAX)
 
 
 def window(interval):
@@ -52,7 +23,7 @@ def play_intervals(circuit, intervals, **others):
 
 
 def test_window():
-    circuit = pairs_of_cells(len(INTERVALS))
+    circuit = pairs_of_cells(len(INTERVALS), STDP)
     after, _ = play_intervals(circuit, INTERVALS)
     np.testing.assert_allclose(change(circuit, after), window(INTERVALS), rtol=1e-6)
 
@@ -74,8 +45,17 @@ def test_control_a_parameter_wrong_by_a_hundredth_misses_its_side(parameter, val
     assert missed.tolist() == (np.sign(intervals) == side).tolist()
 
 
+def test_the_set_of_song_miller_and_abbott():
+    """Song, Miller & Abbott 2000: 20 ms on both sides, 0.005 up and 1.05 times that down, of the largest weight."""
+    intervals = np.array([-40, -20, -1, 1, 20, 40.0])
+    circuit = pairs_of_cells(len(intervals), STDP.parameter_set("song"))
+    after, _ = play_intervals(circuit, intervals)
+    size = 0.005 * np.exp(-abs(intervals) / 20)
+    np.testing.assert_allclose(change(circuit, after), np.where(intervals > 0, size, -1.05 * size), rtol=1e-6)
+
+
 def test_spikes_in_one_step_count_as_pre_before_post():
-    circuit = pairs_of_cells(1)
+    circuit = pairs_of_cells(1, STDP)
     after, _ = play_intervals(circuit, np.zeros(1))
     assert change(circuit, after) == pytest.approx([A_PLUS], rel=1e-6)
 
@@ -83,7 +63,7 @@ def test_spikes_in_one_step_count_as_pre_before_post():
 def test_a_delay_moves_the_window():
     """The presynaptic spike counts when it arrives."""
     intervals = np.array([-20, -4.9, 0, 4.9, 5.1, 20])
-    circuit = pairs_of_cells(len(intervals), delay=5 * ms)
+    circuit = pairs_of_cells(len(intervals), STDP, delay=5 * ms)
     after, _ = play_intervals(circuit, intervals)
     np.testing.assert_allclose(change(circuit, after), window(intervals - 5), rtol=1e-6)
 
@@ -106,33 +86,39 @@ def all_pairs(pre, post):
 
 
 def nearest_pairs(pre, post):
-    """Each spike with the last of the other side only: another rule."""
+    """Each spike with the last of the other side only (Morrison et al. 2008, symmetric scheme)."""
     before = [max((a for a in pre if a < b), default=None) for b in post]
     after = [max((b for b in post if b < a), default=None) for a in pre]
     return sum(float(window(b - a)) for a, b in [*zip(before, post, strict=True), *zip(pre, after, strict=True)] if None not in (a, b))
 
 
-def test_all_pairs_add_up():
-    circuit = pairs_of_cells(len(TRIPLETS))
-    pre = [(k, t) for k, (times, _) in enumerate(TRIPLETS) for t in times]
-    post = [(k, t) for k, (_, times) in enumerate(TRIPLETS) for t in times]
-    after, _ = play(circuit, pre, post, 120 * ms)
+PAIRINGS = {"all": (STDP, all_pairs), "nearest": (STDP.parameter_set("nearest"), nearest_pairs)}
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_pairs_add_up(pairing):
+    """Song et al. 2000: all pairs; Morrison et al. 2008: the nearest ones. Each is the other's control."""
+    synapse, counted = PAIRINGS[pairing]
+    circuit = pairs_of_cells(len(TRIPLETS), synapse)
+    after, _ = play(circuit, trains(pre for pre, _ in TRIPLETS), trains(post for _, post in TRIPLETS), 120 * ms)
     changes = change(circuit, after)
-    np.testing.assert_allclose(changes, [all_pairs(*times) for times in TRIPLETS], rtol=1e-6)
-    nearest = np.array([nearest_pairs(*times) for times in TRIPLETS])
-    assert (abs(changes / nearest - 1) > 0.1).sum() == 3  # the control: triplets in which a spike has two partners on one side
+    np.testing.assert_allclose(changes, [counted(*times) for times in TRIPLETS], rtol=1e-6)
+    (other,) = (rule for name, (_, rule) in PAIRINGS.items() if name != pairing)
+    missed = abs(changes / [other(*times) for times in TRIPLETS] - 1) > 0.1
+    assert missed.sum() == 3  # triplets in which a spike has two partners on one side
 
 
-def test_random_trains_add_up_over_a_boundary():
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_random_trains_add_up_over_a_boundary(pairing):
     """Twenty random trains, simulated in two pieces."""
+    synapse, counted = PAIRINGS[pairing]
     rng = np.random.default_rng(4)
-    circuit = pairs_of_cells(20)
-    trains = [[np.sort(rng.choice(40, size=rng.integers(2, 7), replace=False)) * 4.0 + offset for offset in (10, 12.3)] for _ in range(20)]
-    pre = [(k, t) for k, (times, _) in enumerate(trains) for t in times]
-    post = [(k, t) for k, (_, times) in enumerate(trains) for t in times]
+    circuit = pairs_of_cells(20, synapse)
+    times = [[np.sort(rng.choice(40, size=rng.integers(2, 7), replace=False)) * 4.0 + offset for offset in (10, 12.3)] for _ in range(20)]
+    pre, post = trains(one for one, _ in times), trains(one for _, one in times)
     middle, _ = play(circuit, [p for p in pre if p[1] < 80], [p for p in post if p[1] < 80], 80 * ms)
     after, _ = play(middle, [p for p in pre if p[1] >= 80], [p for p in post if p[1] >= 80], 120 * ms)
-    np.testing.assert_allclose(change(circuit, after), [all_pairs(*times) for times in trains], rtol=1e-6)
+    np.testing.assert_allclose(change(circuit, after), [counted(*both) for both in times], rtol=1e-6)
 
 
 # --- bounds and learning factors -------------------------------------------------------------------------------------
@@ -156,7 +142,7 @@ def test_weights_stay_between_their_bounds(interval, start, end):
 
 
 def test_learning_of_0_freezes_weights_and_half_halves_their_changes():
-    circuit = pairs_of_cells(len(INTERVALS))
+    circuit = pairs_of_cells(len(INTERVALS), STDP)
     whole, _ = play_intervals(circuit, INTERVALS)
     half, _ = play_intervals(circuit, INTERVALS, modulate={"plastic.learning": 0.5})
     frozen, _ = play_intervals(circuit, INTERVALS, modulate={"plastic.learning": 0.0})

@@ -149,7 +149,7 @@ LINK = ns.Events.link("loop", [0, 1], [2, 3], 1e-9, 1e-3)
 @pytest.mark.parametrize(
     ("events", "cells", "synapses"),
     [
-        (UNLINK + LINK, {"id"}, {"id"}),
+        (UNLINK + LINK, {"id", "spikes"}, {"id"}),
         (ns.Events.kill("exc", [2]), {"id"}, {"id", "pre", "post"}),
         (ns.Events.divide("exc", [2], rng=rng()), {"id"}, {"id", "pre", "post", "share"}),
     ],
@@ -169,7 +169,7 @@ def test_a_record_reads_no_state():
     trains = ns.recording.SpikeTrains(np.empty(0, int), np.empty(0, int), 1e-4)
     parts = {name: ns.recording.PartRecording(name, 0.1, now[name].ids, counts[name], trains) for name in counts}
     lived = lived_epoch(now, "p", ns.Recording(parts, 0, 1000, 1e-4), ns.plan(now, UNLINK + LINK), {})
-    assert read() == ({"id"}, {"id", "parent", "pre", "post"})
+    assert read() == ({"id", "spikes"}, {"id", "parent", "pre", "post"})
     assert lived.connectivity["synapses"].tolist() == [len(now["loop"]), len(now["into"])]
 
 

@@ -49,13 +49,7 @@ class Brian2:
         object.__setattr__(self, "sweep", tuple(self.sweep))
 
     def check(self, circuit: Circuit) -> None:
-        """Raise UnsupportedModelError for a model that cannot be simulated here and ValueError for an unknown parameter to sweep."""
-        for projection in circuit.projections.values():
-            if not projection.synapse.event_driven:
-                raise UnsupportedModelError(
-                    f"projection {projection.name!r} has synapses of {projection.synapse.name!r} with clock-driven equations, which are not "
-                    "carried over boundaries yet; write them as (event-driven)"
-                )
+        """Raise ValueError for an unknown parameter to sweep."""
         Structure(circuit, [], self.sweep, False)
 
     def run(self, circuit: Circuit, steps: int, inputs: list[Bound], samples: list, shared: Mapping, advance: Callable):

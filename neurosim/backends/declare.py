@@ -15,8 +15,10 @@ from neurosim.backends.drives import Drive, drive, noise_column
 from neurosim.backends.inside import of_any_size
 from neurosim.backends.noise import philox_normal, philox_poisson
 from neurosim.backends.playing import waveform_at
-from neurosim.backends.stepping import stepping
+from neurosim.backends.stepping import followed, stepping
 from neurosim.circuit import Circuit
+from neurosim.expressions import statements
+from neurosim.model_checks import CLOCK_DRIVEN, clock_driven
 from neurosim.population import Population
 from neurosim.projection import Projection
 from neurosim.stimuli import Bound
@@ -108,14 +110,15 @@ def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, flo
             made.noise_columns.setdefault(population.name, {})[noise_column(bound)] = one.current
         elif bound.kind == "step":
             made.steps[bound.name] = one.current
-    lines = [model.equations, *(line for one in drives for line in one.lines)]
+    lines = [followed(model.equations), *(line for one in drives for line in one.lines)]
     for name, parts in given.items():
         unit = unit_name(model.receptors[name].dimensions)
         lines.append(f"{name} = {' + '.join(parts) or f'0*{unit}'} : {unit}")
     lines += [f"{name} : 1 (shared)" for name in model.shared]
     spike = model.spike
     group = NeuronGroup(
-        len(population), "\n".join(lines), method=stepping(model), threshold=spike.threshold, reset=spike.reset or None,
+        len(population), "\n".join(lines), method=stepping(model), threshold=spike.threshold,
+        reset="\n".join(filter(None, [spike.reset, spike.on_spike])) or None,
         refractory=spike.threshold if spike.rule == "crossing" else spike.refractory,
         namespace={**cell_constants(population, drives), **FUNCTIONS},
         name=population.name, clock=made.clock,
@@ -133,34 +136,45 @@ def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, flo
 
 
 def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, float], made: Declared) -> Synapses:
-    model, receptor = projection.synapse, projection.receptor
+    model, receptor, table = projection.synapse, projection.receptor, projection.synapses
     target = circuit.populations[projection.target]
-    own = (*model.variables, *model.shared, *model.parameters, "weight", "share")
-    effect = _renamed(receptor.effect, target.model.parameters, of_target)
+    optional = columns_on_demand(projection)
     lines = [
         model.equations,
         f"weight : {unit_name(receptor.dimensions)}",
         "share : 1 (constant)",
+        *(f"{name} : {unit} (constant)" for name, unit in optional.items()),
         *(f"{name} : 1 (shared)" for name in model.shared),
     ]
-    blocks = [_delivering(_renamed(block, own, synaptic), effect) for block in (model.on_pre, model.on_post)]
+    own = (*model.lines, *model.shared, *model.parameters, "weight", "share", *optional)
+    effect = _renamed(receptor.effect, target.model.parameters, of_target)
+    blocks = [_block(block, own, effect, "frozen" in optional) for block in (model.on_pre, model.on_post, model.on_step)]
     synapses = Synapses(
         made.groups[projection.source], made.groups[projection.target], _renamed("\n".join(lines), own, synaptic),
-        on_pre=blocks[0], on_post=blocks[1] or None, namespace=synapse_constants(circuit, projection), name=projection.name, clock=made.clock,
+        on_pre=blocks[0], on_post=blocks[1] or None, method=CLOCK_DRIVEN if clock_driven(model) else None,
+        namespace=synapse_constants(circuit, projection), name=projection.name, clock=made.clock,
     )  # fmt: skip
     of_any_size(synapses)
-    table = projection.synapses
     pre = circuit.populations[projection.source].rows(table["pre"])
     synapses.connect(i=pre, j=target.rows(table["post"]))
-    for name in table:
-        if name in ("weight", "share", *model.variables):
-            synapses.variables[synaptic(name)].set_value(table[name])
+    for name in ("weight", "share", *optional, *model.variables):
+        synapses.variables[synaptic(name)].set_value(table[name])
     if model.remembers:
         synapses.variables["lastupdate"].set_value(table["lastupdate"])
     for name, value in shared.items():
         synapses.variables[synaptic(name)].set_value(np.array([value]))
     synapses.pre.variables["delay"].set_value(table["delay"])
+    if blocks[2]:  # before resets, so that the potential of a spike is seen
+        made.extras.append(synapses.run_regularly(blocks[2], when="before_resets", clock=made.clock, name=f"{projection.name}_step"))
     return synapses
+
+
+def columns_on_demand(projection: Projection) -> dict[str, str]:
+    """Return the columns of a projection that only some rules read, with their units."""
+    return {
+        **({"frozen": "1"} if "frozen" in projection.synapses else {}),
+        **({"since": "second"} if projection.synapse.counts_use else {}),
+    }
 
 
 def drives_of(population: Population, inputs: list[Bound]) -> list[Drive]:
@@ -199,10 +213,16 @@ def _renamed(text: str, names, new) -> str:
     return re.sub(rf"\b({known})\b", lambda found: new(found[1]), text)
 
 
-def _delivering(block: str, effect: str) -> str:
-    """Replace each ``deliver(expression)`` by the receptor's effect of share * expression."""
+def _block(block: str, own, effect: str, freezable: bool) -> str:
+    """Write statements of a synapse for Brian2: ``deliver(...)`` as the receptor's effect of share * amount, frozen weights unchanged."""
     lines = []
-    for line in block.splitlines():
-        match = re.fullmatch(r"\s*deliver\((.*)\)\s*", line)
-        lines.append(re.sub(r"\bamount\b", f"({synaptic('share')}*({match.group(1)}))", effect) if match else line)
-    return "\n".join(line.strip() for line in lines if line.strip())
+    for line in statements(block):
+        if line.target == "weight" and freezable:
+            text = f"weight = frozen*weight + (1 - frozen)*({line.result})"  # exact either way: a product with 0 or 1
+        else:
+            text = line.expression if line.operator == "()" else f"{line.target} {line.operator} {line.expression}"
+        text = _renamed(re.sub(r"\buse\b", "(uses/(t - since + dt))", text), own, synaptic)
+        if line.operator == "()":
+            text = re.sub(r"\bamount\b", lambda _, amount=text: f"({synaptic('share')}*({amount}))", effect)
+        lines.append(text)
+    return "\n".join(lines)

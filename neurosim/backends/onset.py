@@ -1,12 +1,13 @@
-"""What happens at each stimulus onset: the models' ``[on] presentation`` statements and the normalisation of weights."""
+"""What happens at stimulus onsets and at intervals: the models' ``[on] presentation`` statements, normalisation and scaling of weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from neurosim.circuit import Circuit
 from neurosim.expressions import execute
 from neurosim.projection import Projection
+from neurosim.units import whole_steps
 
 
 def onset_actions(circuit: Circuit, arrays, shared: Mapping[str, Mapping[str, float]]) -> list[Callable[[], None]]:
@@ -23,37 +24,94 @@ def onset_actions(circuit: Circuit, arrays, shared: Mapping[str, Mapping[str, fl
             continue
         if model.on_presentation:
             state = {key: arrays.array(name, key) for key in (*model.variables, "weight")}
-            actions.append(_statements(model.on_presentation, state, {**model.si_namespace(), **shared[name]}))
-        if model.normalise:
+            names = {**model.si_namespace(), **shared[name]}
+            actions.append(_statements(model.on_presentation, state, names, _frozen(projection, arrays)))
+        if model.normalise == "incoming":
             # Not a matter of learning: what the last stimulus left unbalanced is balanced before a frozen one too.
             actions.append(_normalisation(circuit, projection, arrays))
     return actions
 
 
-def _statements(block: str, arrays: Mapping[str, np.ndarray], names: Mapping[str, float]) -> Callable[[], None]:
+def interval_actions(circuit: Circuit, arrays) -> Iterator[tuple[int, Callable[[], None]]]:
+    """Go through what happens at whole multiples of so many time steps, in the order of projections."""
+    for projection in circuit.projections.values():
+        kind = projection.synapse.normalise
+        if kind and len(projection) and (steps := steps_of_interval(projection, circuit.dt_si)):
+            yield steps, (_normalisation if kind == "incoming" else _scaling)(circuit, projection, arrays)
+
+
+def steps_of_interval(projection: Projection, dt: float) -> int | None:
+    """Return the time steps between two normalisations of a projection, None where only stimulus onsets count.
+
+    Raises ValueError for what is no whole number of time steps, at least one.
+    """
+    interval = projection.synapse.parameters["interval"]
+    if np.isinf(interval.value):
+        return None
+    what = f"interval of the normalisation of projection {projection.name!r}"
+    steps = whole_steps(interval.quantity, dt, what)
+    if steps < 1:
+        raise ValueError(f"{what} is 0; give at least one time step ({dt * 1e3:g} ms)")
+    return steps
+
+
+def _statements(block: str, arrays: Mapping[str, np.ndarray], names: Mapping[str, float], frozen=None) -> Callable[[], None]:
     def run():
         """Carry out the statements."""
         changed = execute(block, {**names, **arrays})
         for name, value in changed.items():
-            arrays[name][:] = value
+            arrays[name][:] = value if frozen is None or name != "weight" else np.where(frozen, arrays[name], value)
 
     return run
 
 
-def _normalisation(circuit: Circuit, projection: Projection, arrays) -> Callable[[], None]:
-    """Scale what each target cell receives (share * weight, summed) to the model's w_total, inside the weights' bounds."""
-    weight, share, post = arrays.array(projection.name, "weight"), arrays.array(projection.name, "share"), arrays.targets(projection.name)
-    size = len(circuit.populations[projection.target])
-    wanted = projection.synapse.parameters["w_total"].value
+def _frozen(projection: Projection, arrays) -> np.ndarray | None:
+    return arrays.array(projection.name, "frozen") > 0 if "frozen" in projection.synapses else None
+
+
+def _bounded(projection: Projection, arrays) -> Callable[[np.ndarray], None]:
+    """Return what multiplies the weights of a projection by factors, inside their bounds and but for frozen ones."""
+    weight, frozen = arrays.array(projection.name, "weight"), _frozen(projection, arrays)
     bounds = [projection.synapse.parameters[name].value for name in projection.synapse.bounds] if projection.synapse.bounds else None
+
+    def multiply(factor: np.ndarray) -> None:
+        scaled = weight * factor
+        if bounds is not None:
+            np.clip(scaled, *bounds, out=scaled)
+        np.copyto(weight, scaled, where=True if frozen is None else ~frozen)
+
+    return multiply
+
+
+def _normalisation(circuit: Circuit, projection: Projection, arrays) -> Callable[[], None]:
+    """Scale what each target cell receives (share * weight, summed) to the model's w_total; what is frozen of it stays."""
+    weight, share, post = arrays.array(projection.name, "weight"), arrays.array(projection.name, "share"), arrays.targets(projection.name)
+    size, frozen = len(circuit.populations[projection.target]), _frozen(projection, arrays)
+    wanted, multiply = projection.synapse.parameters["w_total"].value, _bounded(projection, arrays)
 
     def run():
         """Scale the weights."""
-        total = np.bincount(post, weights=share * weight, minlength=size)
+        delivered, rest = share * weight, wanted
+        if frozen is not None:
+            rest = np.maximum(wanted - np.bincount(post, weights=delivered * frozen, minlength=size), 0.0)
+            delivered = delivered * ~frozen
+        total = np.bincount(post, weights=delivered, minlength=size)
         # A cell without any incoming weight has nothing to scale.
-        factor = np.divide(wanted, total, out=np.ones(size), where=total > 0)
-        np.multiply(weight, factor[post], out=weight)
-        if bounds is not None:
-            np.clip(weight, *bounds, out=weight)
+        multiply(np.divide(rest, total, out=np.ones(size), where=total > 0)[post])
+
+    return run
+
+
+def _scaling(circuit: Circuit, projection: Projection, arrays) -> Callable[[], None]:
+    """Scale all incoming weights of a cell by one factor, up below the target rate and down above it (van Rossum et al. 2000, eq. 4).
+
+    Solved over the interval: dw/dt = w (1 - rate/target_rate)/tau_scaling.
+    """
+    rate, post, multiply = arrays.array(projection.target, "rate"), arrays.targets(projection.name), _bounded(projection, arrays)
+    interval, tau, target = (projection.synapse.parameters[name].value for name in ("interval", "tau_scaling", "target_rate"))
+
+    def run():
+        """Scale the weights."""
+        multiply(np.exp(interval / tau * (1 - rate / target))[post])
 
     return run

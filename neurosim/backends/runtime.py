@@ -13,12 +13,13 @@ import numpy as np
 from brian2 import Network
 
 from neurosim.backends.compiler import announced, settings
-from neurosim.backends.declare import Declared, declare, given_spikes, synaptic
+from neurosim.backends.declare import Declared, columns_on_demand, declare, given_spikes, synaptic
 from neurosim.backends.inside import fill_queue, forget_old_code, read_queue
 from neurosim.backends.recorded import recorded
 from neurosim.backends.scheduled import agenda
 from neurosim.backends.watch import Conductor, SpikeWatch
 from neurosim.circuit import Circuit
+from neurosim.recording import Recording
 from neurosim.stimuli import Bound
 from neurosim.table import Table
 from neurosim.units import quantity, second
@@ -53,13 +54,12 @@ def _collected() -> Iterator[None]:
 
 
 def _run(circuit: Circuit, steps: int, inputs: list[Bound], samples: list, shared: Mapping, advance: Callable):
-    network = BoundaryNetwork(circuit, inputs, shared, samples)
+    network = BoundaryNetwork(circuit, inputs, shared, samples, circuit.step + steps)
     made = network.made
     watched = {name: group for name, group in made.groups.items() if not circuit.populations[name].model.source}
     watch = SpikeWatch(made.clock, circuit.step, watched, lambda step: advance(step) and network.stop())
     network.add(watch)
     network.run(quantity(steps * circuit.dt_si, second.dim), namespace={})
-    after = _read_back(circuit, made, network.conductor.step)
     spikes = {
         name: watch.collected(name) if name in watched else given_spikes([bound for bound in inputs if bound.population == name])
         for name in circuit.populations
@@ -68,19 +68,19 @@ def _run(circuit: Circuit, steps: int, inputs: list[Bound], samples: list, share
         (np.array(at, np.int64), np.array(values).T if values else np.empty((len(rows), 0)))
         for (_, _, rows, _), values, at in zip(samples, network.conductor.samples, network.conductor.sampled_at, strict=True)
     ]
-    return after, recorded(circuit, after.step, samples, spikes, sampled)
+    recording = recorded(circuit, network.conductor.step, samples, spikes, sampled)
+    return _read_back(circuit, made, network.conductor.step, recording), recording
 
 
 class BoundaryNetwork(Network):
     """A Brian2 network that begins in the middle of a circuit's life, with spikes in flight."""
 
-    def __init__(self, circuit: Circuit, inputs: list[Bound], shared: Mapping, samples: list = ()):
+    def __init__(self, circuit: Circuit, inputs: list[Bound], shared: Mapping, samples: list = (), stop: int = 0):
         super().__init__(name="neurosim_network")
         self.circuit, self.begun = circuit, False
-        self.made = made = declare(circuit, inputs, shared)
-        self.conductor = Conductor(
-            made.clock, circuit.step, agenda(circuit, inputs, made, shared), [_sampler(made, sample) for sample in samples]
-        )
+        self.made = made = declare(circuit, [bound for bound in inputs if bound.kind != "jumps"], shared)
+        planned = agenda(circuit, inputs, made, shared, stop)
+        self.conductor = Conductor(made.clock, circuit.step, planned, [_sampler(made, sample) for sample in samples])
         self.add(*made.objects, self.conductor)
         self.t_ = circuit.time_si
 
@@ -103,13 +103,13 @@ def _sampler(made: Declared, sample) -> tuple[int, Callable[[], np.ndarray]]:
     return every, lambda: values[rows]
 
 
-def _read_back(circuit: Circuit, made: Declared, step: int) -> Circuit:
+def _read_back(circuit: Circuit, made: Declared, step: int, recording: Recording) -> Circuit:
     parts = {}
     for name, group in made.groups.items():
         population = circuit.populations[name]
-        if population.model.source:
-            continue
-        columns = {key: group.variables[key].get_value().copy() for key in (*population.model.variables, "lastspike", "not_refractory")}
+        kept = () if population.model.source else (*population.model.variables, "lastspike", "not_refractory")
+        columns = {key: group.variables[key].get_value().copy() for key in kept}
+        columns["spikes"] = population.cells["spikes"] + recording[name].counts
         columns |= {column: group.variables[key].get_value().copy() for column, key in made.noise_columns.get(name, {}).items()}
         parts[name] = replace(population, cells=population.cells.replace(**columns))
     for name, synapses in made.synapses.items():
@@ -127,7 +127,8 @@ def _structure(circuit: Circuit, inputs: list[Bound]) -> str:
     """What the generated code depends on: models, names and inputs, no sizes and no values."""
     parts = [f"{p.name} {p.model.equations} {p.model.spike} {p.model.method}" for p in circuit.populations.values() if len(p)]
     parts += [
-        f"{p.name} {p.source} {p.target} {p.receptor.name} {p.synapse.equations} {p.synapse.on_pre} {p.synapse.on_post}"
+        f"{p.name} {p.source} {p.target} {p.receptor.name} {p.synapse.equations} {p.synapse.on_pre} {p.synapse.on_post} "
+        f"{p.synapse.on_step} {sorted(columns_on_demand(p))}"
         for p in circuit.projections.values()
         if len(p)
     ]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from neurosim.backends.onset import onset_actions
+from neurosim.backends.onset import interval_actions, onset_actions
 from neurosim.circuit import Circuit
 from neurosim.stimuli import Bound
 
@@ -23,8 +23,8 @@ class Arrays(Protocol):
         """Return the rows of the target cells of a projection's synapses."""
 
 
-def agenda(circuit: Circuit, inputs: list[Bound], arrays: Arrays, shared: Mapping) -> dict[int, list[Callable[[], None]]]:
-    """Return the functions to call at the start of time steps; currents that are on already are switched on at once."""
+def agenda(circuit: Circuit, inputs: list[Bound], arrays: Arrays, shared: Mapping, stop: int) -> dict[int, list[Callable[[], None]]]:
+    """Return the functions to call at the start of time steps before `stop`; currents that are on already are switched on at once."""
     planned: dict[int, list[Callable]] = {}
     for bound in inputs:
         if bound.kind == "step" and len(circuit.populations[bound.population]):
@@ -40,7 +40,22 @@ def agenda(circuit: Circuit, inputs: list[Bound], arrays: Arrays, shared: Mappin
     actions = onset_actions(circuit, arrays, shared) if len(onsets) else []
     for onset in onsets.tolist():
         planned.setdefault(onset, []).extend(actions)
+    for interval, action in interval_actions(circuit, arrays):
+        for step in range(-(-max(circuit.step, 1) // interval) * interval, stop, interval):
+            planned.setdefault(step, []).append(action)
+    for bound in inputs:
+        if bound.kind == "jumps" and len(circuit.populations[bound.population]):
+            variable = arrays.array(bound.population, bound.receptor)
+            for step, amount in zip(bound.steps.tolist(), bound.values["amount"], strict=True):
+                planned.setdefault(step, []).append(_add(variable, bound.rows, amount))
     return planned
+
+
+def _add(array: np.ndarray, rows: np.ndarray, amount: float) -> Callable[[], None]:
+    def add():
+        array[rows] += amount
+
+    return add
 
 
 def _assign(array: np.ndarray, rows: np.ndarray, values) -> Callable[[], None]:

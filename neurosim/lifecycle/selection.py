@@ -131,6 +131,35 @@ class WeightBelow:
         return _ordered(projection.ids, weight, threshold, weight < threshold, 1)
 
 
+@dataclass(frozen=True)
+class _ByUse:
+    rate: object
+    below: ClassVar[bool]
+
+    def __post_init__(self):
+        if not to_si(self.rate, Hz, f"rate of {type(self).__name__}") >= 0:
+            raise ValueError(f"rate of {type(self).__name__} is {self.rate}; give 0 or more")
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        use, threshold = np.asarray(circuit.use(name)), to_si(self.rate, Hz, "rate")
+        chosen = use < threshold if self.below else use > threshold  # not a synapse without an age, whose use is NaN
+        return _ordered(circuit[name].ids, use, np.full(len(use), threshold), chosen, 1 if self.below else -1)
+
+
+@dataclass(frozen=True)
+class UseBelow(_ByUse):
+    """Select the synapses that are used less often than a rate, in Hz: presynaptic spikes over the synapse's age. The idlest first."""
+
+    below: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class UseAbove(_ByUse):
+    """Select the synapses that are used more often than a rate, in Hz: presynaptic spikes over the synapse's age. The busiest first."""
+
+    below: ClassVar[bool] = False
+
+
 def largest_incoming(projection, size: int, rows: np.ndarray) -> np.ndarray:
     """Return the largest incoming weight of each target cell (0 for a cell without synapses); `rows` are those of the targets."""
     largest = np.zeros(size)

@@ -4,6 +4,7 @@ All use one population `exc` and the projections `plastic` and `fixed`, so that 
 """
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ DT = 1e-4
 LEAKY = ("leaky_conductance", "leaky_adaptive_threshold")
 HH = ("traub_miles", "hodgkin_huxley")
 CELLS = (*LEAKY, *HH)
+ON_CYTHON = ("leaky_conductance", "traub_miles")  # one refractory after a spike, one that spikes where v crosses a threshold
 
 # receptor and size of plastic and fixed weights, start of v, Poisson rate and weight, OU mean and sd: all fire at 10 to 60 Hz
 RECIPES = {
@@ -34,6 +36,19 @@ TARGETS = {"numpy": NUMPY, "cython": CYTHON, "library": LIBRARY, "fast": FAST}
 def on_targets(*names):
     """Run a test, or a fixture, on each of these targets, as `backend`."""
     return pytest.mark.parametrize("backend", [TARGETS[name] for name in names], ids=names)
+
+
+def each_cell_on(*targets, cells=CELLS, more=()):
+    """Run a test with each kind of cell on each of these targets, and with `more` pairs of both, as `cell` and `backend`.
+
+    Cython compiles each object of each cell for 2 to 3 s, and what differs between cells are their equations alone. So two of
+    them run on Cython by default, and the others with ``-m slow``.
+    """
+    cases = []
+    for cell, name in [*product(cells, targets), *more]:
+        marks = [pytest.mark.slow] if name == "cython" and cell not in ON_CYTHON else []
+        cases.append(pytest.param(cell, TARGETS[name], id=f"{cell}-{name}", marks=marks))
+    return pytest.mark.parametrize("cell, backend", cases)
 
 
 def build(cell, size=20, chance=0.2, contacts=2, seed=3, strength=1.0, inhibition=None, spread=None):

@@ -8,14 +8,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from circuits import DT, NUMPY, build, drive, on_targets, run, spikes, tampered
+from circuits import DT, NUMPY, build, drive, each_cell_on, run, spikes, tampered
 from oracle import Cell, Oracle
 
 import neurosim as ns
 from neurosim.randomness import normal, poisson
 
-CONDUCTANCE, ADAPTIVE = "leaky_conductance", "leaky_adaptive_threshold"
-SIDES = pytest.mark.parametrize("kind", [CONDUCTANCE, ADAPTIVE])
+CONDUCTANCE, ADAPTIVE = SIDES = "leaky_conductance", "leaky_adaptive_threshold"
 
 
 class Twin:
@@ -202,17 +201,16 @@ def lived(kind, seed, running, epochs, spoil):
     return count, losses
 
 
-@SIDES
 @pytest.mark.parametrize("seed", [1, 2])
-@on_targets("cython", "library", "fast")
-def test_random_lives(kind, seed, backend):
-    count, losses = life(kind, seed, backend, [333, 400, 251, 16, 500])
+@each_cell_on("cython", "library", "fast", cells=SIDES)
+def test_random_lives(cell, seed, backend):
+    count, losses = life(cell, seed, backend, [333, 400, 251, 16, 500])
     assert count > 100 and losses > 3
 
 
-@SIDES
-def test_random_lives_on_numpy(kind):
-    count, losses = life(kind, 4, NUMPY, [333, 61, 250])
+@pytest.mark.parametrize("cell", SIDES)
+def test_random_lives_on_numpy(cell):
+    count, losses = life(cell, 4, NUMPY, [333, 61, 250])
     assert count > 50 and losses > 1
 
 
@@ -229,9 +227,8 @@ def shifted(circuit):
     return tampered(circuit, "exc", v=circuit["exc"].cells["v"] + 1e-9)
 
 
-@SIDES
 @pytest.mark.parametrize("spoil", [wrong_weights, early, shifted])
-@on_targets("cython", "library")
-def test_control_small_damage_is_seen(kind, spoil, backend):
+@each_cell_on("cython", "library", cells=SIDES)
+def test_control_small_damage_is_seen(cell, spoil, backend):
     with pytest.raises(AssertionError):
-        life(kind, 1, backend, [333, 400], spoil)
+        life(cell, 1, backend, [333, 400], spoil)

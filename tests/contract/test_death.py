@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from circuits import CELLS, NUMPY, RECIPES, TARGETS, build, drive, in_flight, on_targets, run, spikes
+from circuits import NUMPY, RECIPES, TARGETS, build, drive, each_cell_on, in_flight, on_targets, run, spikes
 
 import neurosim as ns
 from neurosim.units import Hz, ms, nA, quantity
 
 SILENT = 7
-on_all_cells = pytest.mark.parametrize("cell", CELLS)
 
 
 def silencing(cell, size, silent=(SILENT,)):
@@ -45,16 +44,8 @@ def with_and_without(cell, inputs, backend, dead, steps, size=20, before=500, **
     return run(middle, steps, inputs, backend), run(ns.apply(middle, events), steps, inputs, backend)
 
 
-@pytest.mark.parametrize(
-    "cell, target",
-    [
-        *((cell, target) for cell in CELLS for target in ("cython", "library", "fast")),
-        ("leaky_adaptive_threshold", "numpy"),
-        ("hodgkin_huxley", "numpy"),
-    ],
-)
-def test_removing_a_silent_cell_changes_nothing_else(cell, target):
-    backend = TARGETS[target]
+@each_cell_on("cython", "library", "fast", more=[("leaky_adaptive_threshold", "numpy"), ("hodgkin_huxley", "numpy")])
+def test_removing_a_silent_cell_changes_nothing_else(cell, backend):
     before, steps = (250, 250) if backend is NUMPY else (500, 2000)
     (whole, recording), (left, shorter) = with_and_without(cell, silencing(cell, 20), backend, [SILENT], steps, before=before)
     assert recording["exc"].counts[SILENT] == 0 and recording["exc"].counts.sum() > 15
@@ -62,8 +53,7 @@ def test_removing_a_silent_cell_changes_nothing_else(cell, target):
     assert rows_of(left, [SILENT]) == rows_of(whole, [SILENT])
 
 
-@on_targets("cython", "library")
-@on_all_cells
+@each_cell_on("cython", "library")
 def test_of_many_silent_cells_among_thousands_of_spikes(cell, backend):
     silent = [0, 5, 6, 40, 79]
     inputs = silencing(cell, 80, silent)
@@ -73,8 +63,7 @@ def test_of_many_silent_cells_among_thousands_of_spikes(cell, backend):
     assert rows_of(left, silent) == rows_of(whole, silent)
 
 
-@on_targets("cython", "library", "fast")
-@on_all_cells
+@each_cell_on("cython", "library", "fast")
 def test_control_removing_a_cell_that_spikes_is_seen(cell, backend):
     inputs = silencing(cell, 20)
     (_, recording), (_, shorter) = with_and_without(cell, inputs, backend, [8], 2000)

@@ -4,13 +4,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-from circuits import CELLS, CYTHON, EMPTY_FLIGHT, HH, TARGETS, build, drive, in_flight, run, spikes, tampered
+from circuits import EMPTY_FLIGHT, HH, LIBRARY, NUMPY, build, drive, each_cell_on, in_flight, on_targets, run, spikes, tampered
 
 import neurosim as ns
 from neurosim.units import Hz, ms, mV, nS
 
-on_all_cells = pytest.mark.parametrize("cell", CELLS)
-to_the_bit = pytest.mark.parametrize("target", ["cython", "library"])
+to_the_bit = each_cell_on("cython", "library")
 PICOVOLT = 1e-12  # 1e-9 mV
 V = [ns.Trace("exc", "v")]
 
@@ -25,9 +24,9 @@ class Moment:
     A leaky cell is then refractory; of a Hodgkin-Huxley cell v is above threshold.
     """
 
-    def __init__(self, cell, target="cython", shared=True, steps=500, **size):
-        self.inputs, self.backend, self.futures = drive(cell, shared=shared), TARGETS[target], {}
-        circuit, backend = build(cell, **size), self.backend
+    def __init__(self, cell, backend, shared=True, steps=500, **size):
+        self.inputs, self.backend, self.futures = drive(cell, shared=shared), backend, {}
+        circuit = build(cell, **size)
         _, recording = run(circuit, steps, self.inputs, backend)
         step, mother = max(spike for spike in spikes(recording) if spike[0] < steps - 30)
         self.circuit, _ = run(circuit, step + 2, self.inputs, backend)
@@ -75,46 +74,42 @@ def check_invisible(at, mothers, steps, divided=None):
 
 
 @to_the_bit
-@on_all_cells
-def test_in_the_middle_of_a_spike(cell, target):
-    at = moment(cell, target)
+def test_in_the_middle_of_a_spike(cell, backend):
+    at = moment(cell, backend)
     assert in_flight(at.circuit) > 5
     check_invisible(at, at.mothers[:1], 2000)
 
 
 @to_the_bit
-@on_all_cells
-def test_of_connected_cells_at_once(cell, target):
-    at = moment(cell, target)
+def test_of_connected_cells_at_once(cell, backend):
+    at = moment(cell, backend)
     assert len(at.mothers) > 2
     check_invisible(at, at.mothers, 2000)
 
 
 @to_the_bit
-@on_all_cells
-def test_of_every_cell_at_once(cell, target):
-    at = moment(cell, target)
+def test_of_every_cell_at_once(cell, backend):
+    at = moment(cell, backend)
     check_invisible(at, at.circuit["exc"].ids.tolist(), 2000)
 
 
 @pytest.mark.parametrize("cell", ["leaky_conductance", "traub_miles"])
 def test_on_numpy(cell):
-    at = Moment(cell, "numpy", steps=300)
+    at = Moment(cell, NUMPY, steps=300)
     check_invisible(at, at.mothers, 400)
 
 
 @to_the_bit
-@on_all_cells
-def test_with_thousands_of_spikes_in_flight(cell, target):
-    at = Moment(cell, target, size=80, chance=1.0, strength=0.1)
+def test_with_thousands_of_spikes_in_flight(cell, backend):
+    at = Moment(cell, backend, size=80, chance=1.0, strength=0.1)
     while in_flight(at.circuit) < 1000:
         at.circuit, _ = run(at.circuit, 10, at.inputs, at.backend)
     check_invisible(at, at.mothers, 1000)
 
 
-@to_the_bit
-def test_of_daughters_and_granddaughters(target):
-    at = moment("leaky_conductance", target)
+@on_targets("cython", "library")
+def test_of_daughters_and_granddaughters(backend):
+    at = moment("leaky_conductance", backend)
     once = divide(at.circuit, at.mothers)
     twice = divide(once, once["exc"].ids[-4:])
     assert twice["exc"].cells["parent"][-4:].tolist() == once["exc"].ids[-4:].tolist()
@@ -135,7 +130,7 @@ SPREAD = {
 @pytest.mark.parametrize("cell", SPREAD)
 def test_of_cells_with_values_of_their_own(cell):
     """A daughter has her mother's values; one with those of another cell, the control, does not do as her mother does."""
-    at = Moment(cell, "library", spread=SPREAD[cell])
+    at = Moment(cell, LIBRARY, spread=SPREAD[cell])
     mothers = at.circuit["exc"].ids.tolist()
     divided = divide(at.circuit, mothers)
     for name in SPREAD[cell]:
@@ -179,29 +174,27 @@ def _at_rest(divided, count):
 
 @pytest.mark.parametrize("wrong", WRONG)
 @to_the_bit
-@on_all_cells
-def test_control_a_wrong_division_is_seen(cell, target, wrong):
-    at = moment(cell, target)
+def test_control_a_wrong_division_is_seen(cell, backend, wrong):
+    at = moment(cell, backend)
     mothers = at.circuit["exc"].ids.tolist()
     with pytest.raises(AssertionError):
         check_invisible(at, mothers, 2000, divided=WRONG[wrong](at.circuit, mothers))
 
 
 @to_the_bit
-@on_all_cells
-def test_control_own_noise_is_seen(cell, target):
-    at = Moment(cell, target, shared=False)
+def test_control_own_noise_is_seen(cell, backend):
+    at = Moment(cell, backend, shared=False)
     with pytest.raises(AssertionError):
         check_invisible(at, at.mothers, 2000)
 
 
 @pytest.mark.parametrize("cell", ["leaky_conductance", "hodgkin_huxley"])
 def test_twins_with_equal_inputs_separate_by_jitter_only(cell):
-    at = moment(cell)
+    at = moment(cell, LIBRARY)
     mother, daughter = at.mothers[0], len(at.circuit["exc"])
 
     def twins(**others):
-        _, recording = run(divide(at.circuit, [mother], **others), 3000, at.inputs, CYTHON, record=V)
+        _, recording = run(divide(at.circuit, [mother], **others), 3000, at.inputs, at.backend, record=V)
         return recording["exc"].trace("v").si[[mother, daughter]]
 
     for share in (0.5, (0.1, 0.9)):
@@ -217,10 +210,10 @@ def test_own_noise_keeps_the_mean_but_not_the_variance_of_what_a_pair_delivers()
     delivered = {}
     for shared in (True, False):
         inputs = drive(cell, shared=shared)
-        circuit, _ = run(build(cell, size=size, chance=0.005, strength=1e-6), 1000, inputs, CYTHON)
+        circuit, _ = run(build(cell, size=size, chance=0.005, strength=1e-6), 1000, inputs, LIBRARY)
         circuit = divide(circuit, circuit["exc"].ids, share=0.5)
-        circuit, _ = run(circuit, 500, inputs, CYTHON)  # twins part
-        _, recording = run(circuit, 10000, inputs, CYTHON)
+        circuit, _ = run(circuit, 500, inputs, LIBRARY)  # twins part
+        _, recording = run(circuit, 10000, inputs, LIBRARY)
         train = recording["exc"].spikes
         counts = np.zeros((size, 20))
         np.add.at(counts, (train.id % size, (train.step - circuit.step) // 500), 0.5)

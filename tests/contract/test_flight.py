@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from circuits import CELLS, CYTHON, DT, NUMPY, TARGETS, build, drive, in_flight, run, tampered
+from circuits import CELLS, DT, LIBRARY, NUMPY, TARGETS, build, drive, in_flight, run, tampered
 
 import neurosim as ns
 from neurosim.table import Table
@@ -48,7 +48,8 @@ def mid_flight(backend, **others):
     return circuit, given
 
 
-@pytest.fixture(params=["numpy", "cython", "library"])
+# Cython would compile these circuits for half a minute; its delays are also those of the oracle, in whole lives.
+@pytest.fixture(params=["numpy", pytest.param("cython", marks=pytest.mark.slow), "library"])
 def backend(request):
     return TARGETS[request.param]
 
@@ -131,9 +132,9 @@ def test_control_an_inherited_flight_on_a_link_is_seen():
 @pytest.mark.parametrize("cell", CELLS)
 def test_thousands_in_flight_keep_their_places(cell):
     """The table after surgery, entry by entry: what is left of each spike, on its synapse and its copies, at the same step."""
-    circuit, _ = run(build(cell, size=80, chance=1.0, strength=0.1), 600, drive(cell), CYTHON)
+    circuit, _ = run(build(cell, size=80, chance=1.0, strength=0.1), 600, drive(cell), LIBRARY)
     while in_flight(circuit) < 2000:
-        circuit, _ = run(circuit, 10, drive(cell), CYTHON)
+        circuit, _ = run(circuit, 10, drive(cell), LIBRARY)
     rng = np.random.default_rng(2)
     cells = rng.permutation(circuit["exc"].ids)
     unlinked = rng.choice(circuit["plastic"].ids, 500, replace=False)
@@ -151,7 +152,7 @@ def test_thousands_in_flight_keep_their_places(cell):
 
 
 def test_order_of_delivery_within_a_step_is_kept():
-    circuit, _ = run(build("leaky_conductance", size=80, chance=1.0, strength=0.1), 600, drive("leaky_conductance"), CYTHON)
+    circuit, _ = run(build("leaky_conductance", size=80, chance=1.0, strength=0.1), 600, drive("leaky_conductance"), LIBRARY)
     after = ns.apply(circuit, ns.Events.kill("exc", [3, 44]))
     for name, old in circuit.projections.items():
         left = np.isin(old.flight["synapse"], after[name].ids)

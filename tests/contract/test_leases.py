@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from circuits import CYTHON, FAST, LIBRARY, build, differences, drive, in_flight, run, tampered
+from circuits import FAST, LIBRARY, build, differences, drive, in_flight, run, tampered
 from tqdm import tqdm
 
 import neurosim as ns
@@ -186,14 +186,14 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS)
 def test_any_circuit_may_be_run_next(running, other):
-    """Strict libraries agree with Cython, so that is what each is compared with."""
+    """Each is compared with an engine of its own."""
     circuit, _ = run(build(CELL), 60, DRIVE, running)
     changed = OTHERS[other](circuit)
     ours, _ = run(changed, 60, DRIVE, running)
-    theirs, _ = run(changed, 60, DRIVE, CYTHON)
+    theirs, _ = run(changed, 60, DRIVE, LIBRARY)
     assert differences(ours, theirs) == []
     back, _ = run(circuit, 60, DRIVE, running)
-    expected, _ = run(circuit, 60, DRIVE, CYTHON)
+    expected, _ = run(circuit, 60, DRIVE, LIBRARY)
     assert differences(back, expected) == []
     assert (differences(ours, expected) == []) == (other == "the same")
 
@@ -202,8 +202,8 @@ def test_any_circuit_may_be_run_next(running, other):
 def test_other_inputs_may_act_next(running, change):
     circuit, _ = run(build(CELL), 60, DRIVE, running)
     other = {"inputs": drive(CELL, scale=2.0), "fewer inputs": DRIVE[:1]}[change]
-    ours, theirs = run(circuit, 60, other, running)[0], run(circuit, 60, other, CYTHON)[0]
-    assert differences(ours, theirs) == [] and differences(ours, run(circuit, 60, DRIVE, CYTHON)[0]) != []
+    ours, theirs = run(circuit, 60, other, running)[0], run(circuit, 60, other, LIBRARY)[0]
+    assert differences(ours, theirs) == [] and differences(ours, run(circuit, 60, DRIVE, LIBRARY)[0]) != []
 
 
 def noise(name):
@@ -215,7 +215,7 @@ def test_a_column_that_another_input_has_left_is_carried_along(running):
     old, _ = run(build(CELL), 60, noise("old"), LIBRARY)
     run(build(CELL), 60, noise("new"), running)
     ours, _ = run(old, 60, noise("new"), running)
-    assert differences(ours, run(old, 60, noise("new"), CYTHON)[0]) == []
+    assert differences(ours, run(old, 60, noise("new"), LIBRARY)[0]) == []
     assert ours["exc"].cells["noise:old"].tobytes() == old["exc"].cells["noise:old"].tobytes()
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from circuits import CELLS, CYTHON, LEAKY, LIBRARY, NUMPY, build, differences, drive, run, spikes
+from circuits import CELLS, LEAKY, LIBRARY, NUMPY, build, differences, drive, each_cell_on, run, spikes
 
 import neurosim as ns
 from neurosim.lifecycle import develop as development
@@ -14,6 +14,8 @@ from neurosim.units import Hz, ms, mV, nS, second
 
 PICOVOLT = 1e-12  # 1e-9 mV
 V = [ns.Trace("exc", "v")]
+THREE = ("leaky_conductance", "leaky_adaptive_threshold", "traub_miles")
+on_three = pytest.mark.parametrize("cell", THREE)
 
 
 def life(cell, extra=()):
@@ -28,16 +30,13 @@ def life(cell, extra=()):
     ])  # fmt: skip
 
 
-def lived(cell, extra=(), backend=CYTHON, **others):
+def lived(cell, extra=(), backend=LIBRARY, **others):
     return ns.develop(build(cell), life(cell, extra), inputs=drive(cell), backend=backend, progress=False, **others)
 
 
 @pytest.fixture(scope="module")
 def histories():
-    return {cell: lived(cell) for cell in ("leaky_conductance", "leaky_adaptive_threshold", "traub_miles")}
-
-
-on_three = pytest.mark.parametrize("cell", ["leaky_conductance", "leaky_adaptive_threshold", "traub_miles"])
+    return {cell: lived(cell) for cell in THREE}
 
 
 @on_three
@@ -88,15 +87,15 @@ def same_history(one, other):
     assert one.census.tobytes() == other.census.tobytes()
 
 
-@on_three
-def test_the_library_lives_the_same_life_to_the_bit(histories, cell):
+@each_cell_on("cython", cells=THREE)
+def test_the_library_lives_the_same_life_to_the_bit(histories, cell, backend):
     """Its engine stays over the whole life and is edited; Cython's network is built anew for each epoch."""
-    same_history(histories[cell], lived(cell, backend=LIBRARY))
+    same_history(histories[cell], lived(cell, backend=backend))
 
 
 def test_control_another_seed_gives_another_history(histories):
     circuit = build("leaky_conductance").reseed(4)
-    other = ns.develop(circuit, life("leaky_conductance"), inputs=drive("leaky_conductance"), backend=CYTHON, progress=False)
+    other = ns.develop(circuit, life("leaky_conductance"), inputs=drive("leaky_conductance"), backend=LIBRARY, progress=False)
     assert other.events.tobytes() != histories["leaky_conductance"].events.tobytes()
 
 
@@ -154,10 +153,10 @@ def farthest(one, other):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_order_of_cells_and_synapses_does_not_matter(cell):
-    circuit, _ = run(build(cell), 300, drive(cell), CYTHON)
+    circuit, _ = run(build(cell), 300, drive(cell), LIBRARY)
     other = permuted(circuit)
     assert other["exc"].ids.tolist() != circuit["exc"].ids.tolist()
-    (_, one), (after, two) = (run(each, 2000, drive(cell), CYTHON, record=V) for each in (circuit, other))
+    (_, one), (after, two) = (run(each, 2000, drive(cell), LIBRARY, record=V) for each in (circuit, other))
     assert spikes(one) == spikes(two) and len(spikes(one)) > 100
     assert farthest(one, two) <= PICOVOLT
     assert after["exc"].ids.tolist() == other["exc"].ids.tolist()
@@ -173,7 +172,7 @@ def test_surgery_finds_its_cells_in_any_order():
             + ns.Events.divide("exc", [5, 17], rng=np.random.default_rng(1))
             + ns.Events.unlink("plastic", [9])
         )
-        results.append(run(ns.apply(each, events), 400, drive(cell), CYTHON, record=V))
+        results.append(run(ns.apply(each, events), 400, drive(cell), LIBRARY, record=V))
     assert results[0][1]["exc"].ids.tolist() != results[1][1]["exc"].ids.tolist()
     assert spikes(results[0][1]) == spikes(results[1][1])
     assert farthest(results[0][1], results[1][1]) <= PICOVOLT
@@ -185,13 +184,13 @@ def test_nobody_elses_noise_changes(change):
     cell, silent = "leaky_conductance", {"plastic.learning": 0.0}
     circuit = build(cell)
     circuit = circuit.updated({name: p.set(weight=0 * nS) for name, p in circuit.projections.items()})
-    circuit, _ = run(circuit, 300, drive(cell), CYTHON, modulate=silent)
+    circuit, _ = run(circuit, 300, drive(cell), LIBRARY, modulate=silent)
     other = {
         "removal": lambda: ns.apply(circuit, ns.Events.kill("exc", [0, 4, 5, 13])),
         "permutation": lambda: permuted(circuit),
         "division": lambda: ns.apply(circuit, ns.Events.divide("exc", [0, 4], rng=np.random.default_rng(1))),
     }[change]()
-    (one, _), (two, _) = (run(each, 400, drive(cell), CYTHON, modulate=silent) for each in (circuit, other))
+    (one, _), (two, _) = (run(each, 400, drive(cell), LIBRARY, modulate=silent) for each in (circuit, other))
     both = np.intersect1d(one["exc"].ids, two["exc"].ids)
     assert len(both) >= 16
     for key in ("v", "g_exc", "lastspike", "noise:exc.I_e.NoiseCurrent"):
@@ -202,10 +201,10 @@ def test_nobody_elses_noise_changes(change):
 
 
 @pytest.mark.parametrize("cell, inhibition", [*((cell, None) for cell in CELLS), ("leaky_adaptive_threshold", "direct_inhibition")])
-def test_both_targets_give_the_same_spikes(cell, inhibition):
+def test_numpy_and_the_library_give_the_same_spikes(cell, inhibition):
     circuit = build(cell, inhibition=inhibition)
     steps = 2000 if cell in LEAKY else 1000
-    (one, first), (two, second) = (run(circuit, steps, drive(cell), backend, record=V) for backend in (NUMPY, CYTHON))
+    (one, first), (two, second) = (run(circuit, steps, drive(cell), backend, record=V) for backend in (NUMPY, LIBRARY))
     assert spikes(first) == spikes(second) and len(spikes(first)) > 50
     assert farthest(first, second) <= PICOVOLT
     np.testing.assert_allclose(one["plastic"].synapses["weight"], two["plastic"].synapses["weight"], rtol=1e-9)
@@ -216,7 +215,7 @@ def test_both_targets_give_the_same_spikes(cell, inhibition):
 @pytest.mark.parametrize("cell", CELLS)
 def test_control_a_small_difference_is_seen(cell):
     """v that starts 1e-6 mV apart does not come within 1e-9 mV."""
-    circuit, _ = run(build(cell), 300, drive(cell), CYTHON)
+    circuit, _ = run(build(cell), 300, drive(cell), LIBRARY)
     nudged = circuit.set("exc", v=(circuit["exc"].cells["v"] + 1e-9) * 1000 * mV)
-    (_, one), (_, two) = (run(each, 200, drive(cell), CYTHON, record=V) for each in (circuit, nudged))
+    (_, one), (_, two) = (run(each, 200, drive(cell), LIBRARY, record=V) for each in (circuit, nudged))
     assert farthest(one, two) > PICOVOLT

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from circuits import CELLS, CYTHON, DT, build, drive, run
+from circuits import CELLS, DT, LIBRARY, build, drive, run
 
 import neurosim as ns
 from neurosim.units import ms, nS, second
@@ -186,7 +186,7 @@ def test_wired_synapses_start_fresh():
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_links_and_unlinks_change_what_they_name_and_nothing_else(cell):
-    before, _ = run(build(cell), 300, drive(cell), CYTHON)
+    before, _ = run(build(cell), 300, drive(cell), LIBRARY)
     sign = np.sign(before["fixed"].synapses["weight"][0])
     gone = before["fixed"].ids[[0, 5, 7]]
     events = (

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from circuits import CELLS, EMPTY_FLIGHT, NUMPY, TARGETS, build, differences, drive, in_flight, on_targets, run, spikes, tampered
+from circuits import CELLS, EMPTY_FLIGHT, NUMPY, TARGETS, build, differences, drive, each_cell_on, in_flight, on_targets, run, spikes, tampered
 
 import neurosim as ns
 from neurosim.backends.library import engine
@@ -13,8 +13,8 @@ from neurosim.units import Hz, ms, mV, pA
 
 TRACES = [ns.Trace("exc", "v"), ns.Trace("plastic", "weight", synapses=40)]
 on_all_cells = pytest.mark.parametrize("cell", CELLS)
-compiled = on_targets("cython", "library", "fast")
-to_the_bit = pytest.mark.parametrize("target", ["cython", "library"])
+compiled = each_cell_on("cython", "library", "fast")
+to_the_bit = each_cell_on("cython", "library")
 
 
 def pieces(circuit, lengths, inputs, backend, between=lambda circuit: circuit):
@@ -48,7 +48,6 @@ def unchanged(cell, lengths, backend, between=lambda circuit: circuit, **size):
 
 
 @compiled
-@on_all_cells
 def test_100_ms_and_100_ms_are_200_ms(cell, backend):
     after = unchanged(cell, [1000, 1000], backend)
     assert in_flight(after) > 10 and "noise:exc.I_e.NoiseCurrent" in after["exc"].cells
@@ -60,7 +59,6 @@ def test_on_numpy_too(cell):
 
 
 @compiled
-@on_all_cells
 def test_many_uneven_pieces(cell, backend):
     unchanged(cell, [1, 3, 96, 1, 149, 250], backend)
 
@@ -70,8 +68,7 @@ def test_many_uneven_pieces_on_numpy(cell):
     unchanged(cell, [1, 3, 96, 150], NUMPY)
 
 
-@on_targets("cython", "library")
-@on_all_cells
+@to_the_bit
 def test_with_thousands_of_spikes_in_flight(cell, backend):
     after = unchanged(cell, [613, 187], backend, size=80, chance=1.0, strength=0.1)
     assert in_flight(after) > 1000
@@ -82,8 +79,7 @@ def test_with_thousands_of_spikes_in_flight_on_numpy():
     assert in_flight(after) > 1000
 
 
-@on_targets("library", "fast")
-@on_all_cells
+@each_cell_on("library", "fast")
 def test_in_steps_of_one_on_an_engine_that_stays_and_on_new_ones(cell, backend):
     """600 steps at once, in six pieces and one by one."""
     whole, recording = pieces(build(cell), [600], drive(cell), backend)
@@ -118,7 +114,6 @@ def test_whatever_the_length_of_the_chunks(backend, first, chunk, monkeypatch):
 
 
 @compiled
-@on_all_cells
 def test_surgery_that_changes_nothing_changes_nothing(cell, backend):
     middle, _ = run(build(cell), 700, drive(cell), backend)
     assert in_flight(middle) > 10
@@ -134,7 +129,6 @@ def test_a_run_of_no_steps_changes_nothing(backend):
 
 
 @compiled
-@on_all_cells
 def test_recording_changes_nothing(cell, backend):
     circuit = build(cell)
     watched, _ = run(circuit, 400, drive(cell), backend, record=TRACES)
@@ -162,24 +156,22 @@ LOSSES = {
 
 
 @cache
-def halfway(cell, target):
+def halfway(cell, backend):
     """A circuit in the middle of its run, and where it goes from there."""
-    middle, _ = run(build(cell), 400, drive(cell), TARGETS[target])
-    return middle, run(middle, 400, drive(cell), TARGETS[target])[0]
+    middle, _ = run(build(cell), 400, drive(cell), backend)
+    return middle, run(middle, 400, drive(cell), backend)[0]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @to_the_bit
-@on_all_cells
-def test_control_what_a_boundary_loses_is_seen(cell, target, loss):
+def test_control_what_a_boundary_loses_is_seen(cell, backend, loss):
     damage, where = LOSSES[loss]
-    middle, good = halfway(cell, target)
-    bad, _ = run(damage(middle), 400, drive(cell), TARGETS[target])
+    middle, good = halfway(cell, backend)
+    bad, _ = run(damage(middle), 400, drive(cell), backend)
     assert where not in differences(middle, damage(middle)) and where in differences(good, bad)
 
 
-@on_targets("cython", "library")
-@pytest.mark.parametrize("cell", ["leaky_conductance", "leaky_adaptive_threshold", "traub_miles"])
+@each_cell_on("cython", "library", cells=["leaky_conductance", "leaky_adaptive_threshold", "traub_miles"])
 def test_control_refractoriness_that_is_lost_is_seen(cell, backend):
     """A leaky cell that forgot its last spike spikes too early; a Hodgkin-Huxley cell above threshold that forgot its crossing spikes again."""
     circuit = build(cell)

@@ -8,7 +8,7 @@ import numpy as np
 from neurosim.backends.library.engine import Engine
 from neurosim.backends.library.handle import Library
 from neurosim.backends.library.mould import Structure
-from neurosim.backends.library.pieces import LOCK
+from neurosim.expressions import LOCK
 from neurosim.backends.library.source import Layout
 from neurosim.backends.runtime import Runtime
 from neurosim.compiled import Compiled, library

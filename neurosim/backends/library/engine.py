@@ -41,7 +41,7 @@ class Engine:
 
     def run(self, structure: Structure, steps: int, samples: list, shared: Mapping, advance: Callable):
         """Run a circuit for so many time steps; return the next circuit, as a lease, and the recording."""
-        circuit, inputs, memory, handle = structure.circuit, structure.inputs, self.memory, self.memory.handle
+        circuit, memory, handle = structure.circuit, self.memory, self.memory.handle
         if not _same_state(circuit, memory.held):
             memory.fill(circuit)
         memory.held = None  # of what an error breaks off nobody knows where it stands
@@ -53,9 +53,11 @@ class Engine:
                 "ns_add_trace", *handle.place(name, memory.columns[name][variable]), every, np.ascontiguousarray(rows, np.int64), len(rows)
             )
         kept = _Kept(memory, samples)
-        step = self._run(agenda(circuit, inputs, self, shared), circuit.step, circuit.step + steps, kept, advance)
-        after = memory.lease(circuit, step)
-        return after, recorded(circuit, step, samples, {**structure.spikes, **kept.spikes()}, kept.traces())
+        stop = circuit.step + steps
+        step = self._run(agenda(circuit, structure.scheduled, self, shared, stop), circuit.step, stop, kept, advance)
+        recording = recorded(circuit, step, samples, {**structure.spikes, **kept.spikes()}, kept.traces())
+        memory.count({name: recording[name].counts for name in circuit.populations})
+        return memory.lease(circuit, step), recording
 
     def edit(self, edit: Edit, reuse: bool) -> Circuit:
         """Carry out an edit on the circuit that stands here; see Memory.edit."""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from neurosim.backends.declare import synaptic
+from neurosim.backends.declare import columns_on_demand, synaptic
 from neurosim.backends.drives import noise_column
 from neurosim.backends.library.handle import Handle, Library
 from neurosim.backends.library.lease import Lease, LeasedTable
@@ -43,12 +43,15 @@ class Memory:
             for number, bound in enumerate(bound for bound in inputs if bound.population == name):
                 if bound.kind == "noise":
                     known[noise_column(bound)] = f"noise_{number}"
-            self.moving[name] = tuple(known)
+            self.moving[name] = (*known, "spikes")
             self._complete(name, population.cells, known)
         for name, projection in circuit.projections.items():
-            own = {column: synaptic(column) for column in ("weight", "share", *projection.synapse.variables)} | {"lastupdate": "lastupdate"}
+            changing = ("weight", *projection.synapse.variables)
+            own = {column: synaptic(column) for column in (*changing, "share", *columns_on_demand(projection))} | {
+                "lastupdate": "lastupdate"
+            }
             known = {key: column for key, column in own.items() if column in handle.columns[name]}
-            self.moving[name] = tuple(column for column in known if column != "share")
+            self.moving[name] = tuple(column for column in known if column in (*changing, "lastupdate"))
             self._complete(name, projection.synapses, known)
         self.pre = {name: number for number, (name, end) in enumerate(layout.pathways) if end == "pre"}
         for name, end in layout.pathways:
@@ -75,6 +78,11 @@ class Memory:
     def view(self, part: str, column: str) -> np.ndarray:
         """Return the memory of a column of the circuit."""
         return self.handle.view(part, self.columns[part][column])
+
+    def count(self, spikes: Mapping[str, np.ndarray]) -> None:
+        """Add what each cell emitted in a run to what it had emitted before."""
+        for name, counts in spikes.items():
+            self.view(name, "spikes")[:] += counts
 
     def targets(self, projection: str) -> np.ndarray:
         """The rows of the target cells of a projection's synapses."""

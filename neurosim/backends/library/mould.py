@@ -9,7 +9,7 @@ import numpy as np
 from brian2 import Network
 
 from neurosim.backends.compiler import settings
-from neurosim.backends.declare import declare, drives_of, given_spikes, of_target, synaptic
+from neurosim.backends.declare import columns_on_demand, declare, drives_of, given_spikes, of_target, synaptic
 from neurosim.backends.library.pieces import translate
 from neurosim.backends.library.source import write
 from neurosim.circuit import Circuit
@@ -31,7 +31,9 @@ class Structure:
     """
 
     def __init__(self, circuit: Circuit, inputs: list[Bound], sweep: Collection[str], every: bool):
-        self.circuit, self.inputs, self.every = circuit, inputs, every
+        self.circuit, self.every = circuit, every
+        self.inputs = [bound for bound in inputs if bound.kind != "jumps"]  # which no generated code knows
+        self.scheduled = inputs
         self.sweep = {key for name in sweep for key in _constants_of(circuit, name)}
         self.drives = {name: list(drives_of(one, self.own(name))) for name, one in circuit.populations.items()}
         self.streams = {(name, key): value for name, own in self.drives.items() for one in own for key, value in one.constants.items()}
@@ -84,7 +86,7 @@ class Structure:
         ]  # fmt: skip
         synapses = [
             [one.name, one.source, one.target, one.receptor.name, str(one.receptor.dimensions), one.synapse.equations, one.synapse.on_pre,
-             one.synapse.on_post, sorted(one.synapse.shared)]
+             one.synapse.on_post, one.synapse.on_step, sorted(columns_on_demand(one)), sorted(one.synapse.shared)]
             for one in self.circuit.projections.values()
         ]  # fmt: skip
         inputs = [[bound.kind, bound.population, bound.receptor] for bound in self.inputs]
@@ -120,7 +122,8 @@ def _values(model: Model) -> list[tuple[str, float]]:
 
 
 def _frame(projection: Projection) -> tuple:
-    return projection.name, projection.source, projection.target, projection.synapse, projection.receptor
+    optional = tuple(columns_on_demand(projection))
+    return projection.name, projection.source, projection.target, projection.synapse, projection.receptor, optional
 
 
 def _constants_of(circuit: Circuit, name: str) -> list[tuple[str, str]]:
@@ -137,8 +140,9 @@ def _constants_of(circuit: Circuit, name: str) -> list[tuple[str, str]]:
 
 def _one_synapse(projection: Projection, step: int) -> Projection:
     model = projection.synapse
-    values = {"weight": _some_weight(projection), "delay": 0.0, "share": 1.0, **model.initial_values()}
+    values = {"weight": _some_weight(projection), "delay": 0.0, "share": 1.0, "since": 0.0, **model.initial_values()}
     values |= {"lastupdate": NEVER} if model.remembers else {}
+    values |= dict.fromkeys(columns_on_demand(projection), 0.0)
     ids = {name: np.zeros(1, np.int64) for name in ("id", "pre", "post")}
     synapses = Table(ids | {name: np.full(1, float(value)) for name, value in values.items()})
     return replace(projection, synapses=synapses, flight=Table({"synapse": np.zeros(1, np.int64), "step": np.full(1, step)}))

@@ -5,7 +5,6 @@ The names of Brian2 that are not public, and may change with a release, stand in
 """
 
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,7 +20,6 @@ from neurosim.backends.inside import included
 from neurosim.errors import UnsupportedModelError
 
 TARGET = "neurosim_library"
-LOCK = threading.RLock()  # Brian2 writes code with preferences and caches of the whole process
 RANDOM = {"rand", "randn", "poisson", "binomial"}  # draws from Brian2's one stream, which does not follow a cell
 
 

@@ -1,0 +1,96 @@
+"""Additions to a cell: state variables, currents and receptors that files other than its own bring along."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from neurosim.expressions import parse_unit_text, statements
+from neurosim.model_scope import HELD, Equation, parse_equations
+from neurosim.units import DIMENSIONLESS, unit_name
+
+CELL_FLAGS = ("unless refractory", HELD)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """Hold what is added to the tables of a cell.
+
+    `equations` are lines by name, `initial` their first values, `parameters` entries as files write them, `on_spike` statements at
+    each spike, `receptors` entries of receptors, `current` an expression in amp that joins the injected current I_e. `origin` names
+    what asks for all that.
+    """
+
+    origin: str
+    equations: Mapping[str, Equation]
+    initial: Mapping[str, str]
+    parameters: Mapping[str, Mapping[str, Any]]
+    on_spike: str = ""
+    receptors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    current: str = ""
+
+
+def extended(tables: Mapping[str, Any], extension: Extension) -> dict[str, Any]:
+    """Return the tables of a cell with an extension; what the cell has already, word for word, is not added again.
+
+    Raises ValueError where the cell has something else under the same name, or no injected current for a current to join.
+    """
+    what = f"cell model '{tables['name']}'"
+    lines = parse_equations(tables["equations"], (*CELL_FLAGS, "constant"), what)
+    new = {name: line for name, line in extension.equations.items() if not _there(name, line, lines.get(name), what, extension.origin)}
+    parameters = dict(tables["parameters"])
+    for name, entry in extension.parameters.items():
+        _there(name, _value(entry), _value(parameters.get(name)), what, extension.origin)
+        parameters.setdefault(name, dict(entry))
+    receptors = dict(tables["receptors"])
+    for name, entry in extension.receptors.items():
+        _there(name, dict(entry), receptors.get(name), what, extension.origin)
+        receptors[name] = dict(entry)
+    equations = tables["equations"].rstrip("\n")
+    if extension.current and new:
+        equations = _joined(equations, extension, what)
+    return {
+        **tables,
+        "equations": "\n".join([equations, *(line_text(name, line) for name, line in new.items()), ""]),
+        "initial": {**tables["initial"], **{name: text for name, text in extension.initial.items() if name not in tables["initial"]}},
+        "parameters": parameters,
+        "receptors": receptors,
+        "spike": {**tables["spike"], **_on_spike(tables["spike"], extension.on_spike)},
+    }
+
+
+def line_text(name: str, line: Equation) -> str:
+    """Write an equation as a file would."""
+    unit = "1" if line.dimensions is DIMENSIONLESS else unit_name(line.dimensions)
+    head = {"differential": f"d{name}/dt = {line.expression}", "subexpression": f"{name} = {line.expression}", "variable": name}[line.kind]
+    flags = f" ({', '.join(line.flags)})" if line.flags else ""
+    return f"{head} : {unit}{flags}"
+
+
+def _there(name: str, wanted, found, what: str, origin: str) -> bool:
+    """Tell whether something is there already; raise ValueError where it is something else."""
+    if found is None or wanted == found:
+        return found is not None
+    found, wanted = (line_text(name, one) if isinstance(one, Equation) else one for one in (found, wanted))
+    raise ValueError(f"{what} has another '{name}' than {origin} needs ({found} and {wanted}); give them the same one, or rename it.")
+
+
+def _value(entry: Mapping[str, Any] | None):
+    return None if entry is None else parse_unit_text(entry["value"])
+
+
+def _joined(equations: str, extension: Extension, what: str) -> str:
+    changed, count = re.subn(r"\bI_e\b", f"(I_e + {extension.current})", equations)
+    if not count:
+        raise ValueError(f"{what} has no injected current I_e that {extension.origin} could join; add I_e to dv/dt and to its receptors.")
+    return changed
+
+
+def _on_spike(spike: Mapping[str, str], added: str) -> dict[str, str]:
+    present = {str(line) for line in statements(spike.get("on_spike", ""))}
+    lines = [line.strip() for line in added.splitlines() if line.strip()]
+    lines = [line for line in lines if not {str(one) for one in statements(line)} <= present]
+    both = "\n".join([*(spike.get("on_spike", "").strip().splitlines()), *lines])
+    return {"on_spike": both} if both else {}

@@ -1,0 +1,27 @@
+"""How often a synapse is used: presynaptic spikes in the time since it was made, for statements that read ``use``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neurosim.expressions import names_in, statements
+
+BLOCKS = ("on_pre", "on_post", "on_step")
+
+
+def reads_use(tables: Mapping[str, Any]) -> bool:
+    """Tell whether statements of a synapse read how often it is used."""
+    return any("use" in names_in(line.expression) for block in BLOCKS for line in statements(tables.get(block, "")))
+
+
+def with_count(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of a synapse with a count of the spikes that reached it, where its statements read ``use``."""
+    if "uses" in tables.get("initial", {}) or not reads_use(tables):
+        return dict(tables)
+    return {
+        **tables,
+        "equations": "\n".join([tables.get("equations", "").rstrip("\n"), "uses : 1", ""]),
+        "initial": {**tables.get("initial", {}), "uses": "0"},
+        "on_pre": f"uses += 1\n{tables['on_pre']}",
+    }
