@@ -14,7 +14,7 @@ import neurosim as ns
 from neurosim import figures
 from neurosim.protocols import PATTERNS
 from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
-from neurosim.units import mV, nS, siemens, volt
+from neurosim.units import Hz, mV, nS, second, siemens, volt
 
 DT = 1e-3
 CENSUS = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32"), ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
@@ -209,6 +209,16 @@ def names_in(legend):
     return [text.get_text() for text in legend.get_texts()]
 
 
+def balanced():
+    """Two networks for figures.balance: a plastic one that comes to 3 Hz, and a fixed one."""
+    times, halved = (0.5 + np.arange(8)) * second, 100 * 0.5 ** np.arange(8)
+    courses = {"fixed": (times[:2], [100, 100] * Hz), "plastic": (times, halved * Hz)}
+    spikes = recording(exc=spiking(range(60), [(2, 50), (3, 100), (7, 350), (55, 360)]))
+    rates = {"fixed": [90, 100, 101, 110] * Hz, "plastic": [0, 2.5, 3, 3.5] * Hz}
+    moments = {"before": (spikes, "exc"), "after": (spikes, "exc")}
+    return courses, {"plastic": 3 * Hz}, moments, rates, {"plastic": [0, 1, 1, 4] * nS}
+
+
 EXAMPLES = {
     "membrane": lambda: figures.membrane(recording(exc=membrane_part())),
     "membrane and threshold": lambda: figures.membrane(recording(exc=membrane_part(theta=True)), threshold=-50 * mV),
@@ -230,6 +240,7 @@ EXAMPLES = {
     "connectivity of many": lambda: figures.connectivity(developed(), "loop"),
     "comparison": lambda: figures.comparison(RESULTS, "static", 0.02),
     "comparison of values": lambda: figures.comparison(RESULTS),
+    "balance": lambda: figures.balance(*balanced()),
     "cost": lambda: figures.cost(CURVES, "synaptic events"),
     "firing patterns": lambda: figures.firing_patterns(recording(600, exc=membrane_part(range(7), 600)), PATTERNS[:7], PATTERNS[:7]),
     **CELL_EXAMPLES,

@@ -1,13 +1,12 @@
 """Inhibitory plasticity of Vogels et al. 2011: its arithmetic, and the rate at which it holds a cell."""
 
-from functools import cache
 
 import numpy as np
 import pytest
 from plastic_pairs import change, pairs_of_cells, play, trains
 
 import neurosim as ns
-from neurosim.units import Hz, ms, mV, nS, pA, quantity, second
+from neurosim.units import Hz, ms, mV, nS, pA
 
 W_MAX = 1 * mV
 RULE = ns.load_synapse("stdp_inhibitory").replace(w_max=W_MAX)

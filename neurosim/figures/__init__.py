@@ -1,10 +1,12 @@
 """Figures for papers: each function takes data (and axes), returns the Figure with what it drew as `figure.data`, and touches no global state."""
 
+from neurosim.figures.balance import balance
 from neurosim.figures.cell_cost import cell_cost
 from neurosim.figures.census import census
 from neurosim.figures.clones import clones
 from neurosim.figures.coincidence import coincidence
 from neurosim.figures.comparison import comparison
+from neurosim.figures.competition import competition
 from neurosim.figures.connectivity import connectivity
 from neurosim.figures.cost import cost
 from neurosim.figures.degrees import degrees
@@ -25,11 +27,13 @@ from neurosim.figures.weight_histogram import weight_histogram
 from neurosim.figures.weights import weights
 
 __all__ = [
+    "balance",
     "cell_cost",
     "census",
     "clones",
     "coincidence",
     "comparison",
+    "competition",
     "connectivity",
     "cost",
     "degrees",

@@ -35,18 +35,23 @@ def panels(ratios: Sequence[float], height: float, axes, what: str, sharey: Sequ
     return figure, chosen
 
 
-def grid(count: int, columns: int, height: float, axes, what: str, *, widths=None, sharey: bool = False) -> tuple[Figure, list[Axes]]:
+def grid(
+    count: int, columns: int, height: float, axes, what: str, *, widths=None, sharey: bool = False, wide: int = 0
+) -> tuple[Figure, list[Axes]]:
     """Return a figure and `count` panels, so many `columns` side by side, line after line.
 
-    `widths`: relative widths of the columns; `sharey`: one y axis for all, labelled at the left. The rest as in `panels`.
+    `widths`: relative widths of the columns; `sharey`: one y axis for all, labelled at the left; `wide`: how many panels,
+    the first, take a line each. The rest as in `panels`.
     """
     if axes is not None:
         return _given(axes, count, what)
     figure = _sheet(height)
-    cells = figure.add_gridspec(-(-count // columns), columns, width_ratios=widths)
+    places = [(number, slice(None)) for number in range(wide)]
+    places += [(wide + number // columns, number % columns) for number in range(count - wide)]
+    cells = figure.add_gridspec(places[-1][0] + 1, columns, width_ratios=widths)
     chosen = []
     for number in range(count):
-        place = cells[number // columns, number % columns]
+        place = cells[places[number]]
         chosen.append(figure.add_subplot(place, sharey=chosen[0] if sharey and chosen else None))
         _tidy(chosen[-1])
         chosen[-1].tick_params(labelleft=not sharey or number % columns == 0)
