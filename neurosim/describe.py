@@ -3,6 +3,7 @@
 import numpy as np
 
 from neurosim.circuit import Circuit
+from neurosim.model_extension import line_text
 from neurosim.models import CellModel, ParameterSet, SynapseModel
 from neurosim.population import Population
 from neurosim.projection import Projection
@@ -49,6 +50,7 @@ def _projection(projection: Projection) -> list[str]:
         f"receptor {projection.receptor.name!r}",
         f"  weight: {_range(synapses['weight'], projection.receptor.dimensions)}; delay: {_range(synapses['delay'], second.dim)}",
         f"  a newborn's synapses: {projection.newborn}; shares: {_range(synapses['share'], None)}; spikes in flight: {len(projection.flight)}",
+        *([f"  frozen: {int(synapses['frozen'].sum())} of them"] if "frozen" in synapses else []),
     ]
 
 
@@ -66,6 +68,8 @@ def _model(model) -> list[str]:
     if is_cell and model.spike:
         spike = {"threshold": model.spike.threshold, "reset": model.spike.reset, "refractory": model.spike.refractory}
         lines.append(f"  spike ({model.spike.rule}): {', '.join(f'{name} {text}' for name, text in spike.items() if text)}")
+    if not is_cell:
+        lines += _statements(model)
     own = model.per_cell if is_cell else {}
     for name, parameter in {**model.parameters, **own}.items():
         source = f" [{parameter.source}]" if parameter.source else ""
@@ -73,8 +77,14 @@ def _model(model) -> list[str]:
         lines.append(f"  {name} = {parameter.text or 'to be given'}{each}: {parameter.meaning}{source}")
     if is_cell:
         lines += [f"  receptor {name}: {receptor.meaning}" for name, receptor in model.receptors.items()]
-        lines += [f"  set {name}: {_values(one)}: {one.meaning} [{one.source}]" for name, one in model.sets.items()]
+    lines += [f"  set {name}: {_values(one)}: {one.meaning} [{one.source}]" for name, one in model.sets.items()]
     return [*lines, *(f"  reference: {reference}" for reference in model.references)]
+
+
+def _statements(model: SynapseModel) -> list[str]:
+    blocks = {"on_pre": model.on_pre, "on_post": model.on_post, "on_step": model.on_step, "normalise": model.normalise or ""}
+    kept = {"kept in cells": "; ".join(line_text(name, line) for name, line in model.post.lines.items()), "at their spikes": model.post.on_spike}
+    return [f"  {name}: {'; '.join(text.strip().splitlines())}" for name, text in {**blocks, **kept}.items() if text]
 
 
 def _values(chosen: ParameterSet) -> str:

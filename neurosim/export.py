@@ -23,8 +23,8 @@ def to_brian2(
 
     Its groups and synapses are called like populations and projections (``network["exc"].v``); a synapse's own variables
     have the prefix ``synaptic_``. Run it with ``network.run(duration, namespace={})``; `duration` says how far given
-    spikes are handed over. The time step is the backend's, the target that of Brian2's preferences. Raises as `simulate`.
+    spikes, rewards and normalisations at intervals are handed over. The time step is the backend's, the target that of Brian2's preferences. Raises as `simulate`.
     """
     circuit, steps, _, shared = checked(circuit, duration, inputs, (), modulate, backend or Brian2())
     bound = [one.bind(circuit, circuit.dt_si, circuit.step, circuit.step + steps) for one in inputs]
-    return BoundaryNetwork(circuit, bound, shared)
+    return BoundaryNetwork(circuit, bound, shared, stop=circuit.step + steps)

@@ -12,7 +12,7 @@ import numpy as np
 from neurosim.errors import near
 from neurosim.expressions import TEXT_ERRORS, evaluate, execute, names_in, statements
 from neurosim.model_extension import line_text
-from neurosim.model_homeostasis import KINDS
+from neurosim.model_homeostasis import KINDS, check_homeostasis
 from neurosim.model_parts import CONTINUOUS, RECEPTOR_KINDS, Model, Names, Receptor, SpikeRule
 from neurosim.model_post import POTENTIALS, check_post, texts_of
 from neurosim.model_scope import Equation, Scope, refuse_reserved, unsolvable
@@ -101,8 +101,7 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
 def check_synapse(model: Any, where: str) -> None:
     """Check names, units and statements of a synapse, for some unit of the weight."""
     weight_like = {name for name, parameter in model.parameters.items() if parameter.weight_like}
-    if model.normalise == "incoming" and "w_total" not in weight_like:
-        raise ValueError(f'{where}: normalise needs a parameter w_total with dimension = "weight"; add it.')
+    check_homeostasis(model, where)
     if model.bounds is not None and (len(model.bounds) != 2 or not weight_like.issuperset(model.bounds)):
         raise ValueError(f'{where}: bounds is {list(model.bounds)}; name two parameters with dimension = "weight".')
     for name, line in model.lines.items():

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
-
-from neurosim.expressions import names_in, statements
 
 BLOCKS = ("on_pre", "on_post", "on_step")
 
 
 def reads_use(tables: Mapping[str, Any]) -> bool:
     """Tell whether statements of a synapse read how often it is used."""
-    return any("use" in names_in(line.expression) for block in BLOCKS for line in statements(tables.get(block, "")))
+    return any(re.search(r"\buse\b", tables.get(block, "")) for block in BLOCKS)
 
 
 def with_count(tables: Mapping[str, Any]) -> dict[str, Any]:

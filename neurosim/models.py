@@ -25,7 +25,7 @@ from neurosim.model_checks import (
 )
 from neurosim.model_extension import CELL_FLAGS, extended
 from neurosim.model_files import CELL_KEYS, SOURCE_KEYS, SYNAPSE_KEYS, catalogue, check_keys, read
-from neurosim.model_homeostasis import completed
+from neurosim.model_homeostasis import bare, completed
 from neurosim.model_nesting import check_contains, embedding
 from neurosim.model_parts import Model, Names, Parameter, Receptor, SpikeRule, common_fields, psp
 from neurosim.model_post import Post, check_cells, extension_of, read_post
@@ -214,8 +214,9 @@ class SynapseModel(Model):
 
         Raises ValueError for a name that the model lacks and TypeError for a quantity of the wrong dimension.
         """
-        if changes.get("normalise") and changes["normalise"] != self.normalise:
-            asked = SynapseModel._build({**self.tables, "normalise": changes.pop("normalise")}, f"synapse model '{self.name}'")
+        if changes.get("normalise", self.normalise) != self.normalise:
+            tables, wanted = bare(self.tables), changes.pop("normalise")
+            asked = self.from_specification(tables if wanted is None else {**tables, "normalise": wanted})
             return asked.replace(**changes)
         return super().replace(**changes)
 

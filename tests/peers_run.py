@@ -88,8 +88,11 @@ def _nest(model, cell, currents, every, duration):
     return {"v": split(meter.events, "V_m"), "spikes": split(recorder.events, "times")}
 
 
-def _nest_synapses(synapse, cell, pre, post, every):
-    """Pairs of parrots, joined by one synapse each, that repeat the given trains; `cell` holds the parameters of the targets."""
+def _nest_synapses(synapse, cell, pre, post, every, column="weight"):
+    """Pairs of parrots, joined by one synapse each, that repeat the given trains; `cell` holds the parameters of the targets.
+
+    `column` is what of each synapse is told: its weight or another variable.
+    """
     import nest
 
     nest.resolution = every
@@ -103,7 +106,7 @@ def _nest_synapses(synapse, cell, pre, post, every):
         nest.Connect(source, target, syn_spec={**synapse, "receptor_type": 1})
         synapses.append(nest.GetConnections(source, target))
     nest.Simulate(max(max(times) for times in pre) + 10)
-    return {"weights": [one.get("weight") for one in synapses]}
+    return {"weights": [one.get(column) for one in synapses]}
 
 
 if __name__ == "__main__":

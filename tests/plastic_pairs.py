@@ -15,7 +15,7 @@ def pairs_of_cells(size, rules, weight=0.5 * W_MAX, delay=0 * ms, newborn="split
     """
     rules = rules if isinstance(rules, dict) else {"plastic": rules}
     pre, teacher = ns.create("pre", "spike_source", size), ns.create("teacher", "spike_source", size)
-    post = ns.create("post", "leaky_adaptive_threshold", size)
+    post = ns.create("post", ns.load_cell("leaky_adaptive_threshold").keeping(*rules.values()), size)
     plastic = [
         ns.connect(pre, post, rule, ns.OneToOne(), receptor="v", weight=weight, delay=delay).replace(name=name, newborn=newborn)
         for name, rule in rules.items()
@@ -24,15 +24,16 @@ def pairs_of_cells(size, rules, weight=0.5 * W_MAX, delay=0 * ms, newborn="split
     return ns.Circuit([pre, teacher, post], [*plastic, force])
 
 
-def play(circuit, pre, post, duration, dt=0.1 * ms, target="numpy", **others):
+def play(circuit, pre, post, duration, *, dt=0.1 * ms, target="numpy", inputs=(), **others):
     """Simulate given (cell, time in ms) spikes before and after the synapses; a forced cell spikes a step after its teacher."""
     pre, post = np.array(pre).reshape(-1, 2), np.array(post).reshape(-1, 2)
     step = float(dt / ms)
-    inputs = [
+    given = [
         ns.SpikeTimes("pre", pre[:, 0].astype(int), np.round(pre[:, 1], 1) * ms),
         ns.SpikeTimes("teacher", post[:, 0].astype(int), np.round(post[:, 1] - step, 1) * ms),
     ]
-    after, recording = ns.simulate(circuit, duration, inputs=inputs, backend=ns.Brian2(dt=dt, target=target), progress=False, **others)
+    backend = ns.Brian2(dt=dt, target=target)
+    after, recording = ns.simulate(circuit, duration, inputs=[*given, *inputs], backend=backend, progress=False, **others)
     spikes = recording["post"].spikes
     assert sorted(zip(spikes.id.tolist(), spikes.step.tolist(), strict=True)) == sorted((int(k), round(t / step)) for k, t in post)
     return after, recording

@@ -45,7 +45,7 @@ def test_cells_without_sets_have_none():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("V_th =", "V_the =", r"\[sets.bursting\]: the cell has no parameter 'V_the'. Did you mean 'V_th'\?"),
+        ("V_th =", "V_the =", r"\[sets.bursting\]: the model has no parameter 'V_the'. Did you mean 'V_th'\?"),
         ('"5*pA"', '"5*mV"', r"\[sets.bursting\]: b is '5\*mV', but it needs the unit amp."),
         ('"5*pA"', '"5*pW"', r"\[sets.bursting\]: b: 'pW' in '5\*pW' is not"),
         ('source = "Nobody (2001)"\n', "", r"\[sets\] bursting lacks the key 'source'; add it."),

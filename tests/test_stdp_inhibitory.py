@@ -1,12 +1,19 @@
 """Inhibitory plasticity of Vogels et al. 2011: its arithmetic, and the rate at which it holds a cell."""
 
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from peers_run import ask_weights, needs
 from plastic_pairs import change, pairs_of_cells, play, trains
 
 import neurosim as ns
-from neurosim.units import Hz, ms, mV, nS, pA
+from neurosim.recording import PartRecording, Recording, SpikeTrains
+from neurosim.units import Hz, ms, mV, nS, pA, second
 
 W_MAX = 1 * mV
 RULE = ns.load_synapse("stdp_inhibitory").replace(w_max=W_MAX)
@@ -152,3 +159,126 @@ def test_random_trains_between_bounds():
     expected = [stepped(in_order(a, b), 0.5, TAU, 2 * 0.02 * TAU, 0.3, 1.0) - 0.5 for a, b in rows]
     np.testing.assert_allclose(change(circuit, after), expected, rtol=1e-9, atol=1e-12)
     assert sum(abs(one) == 0.5 for one in expected) > 2  # some end at a bound
+
+
+@pytest.mark.peers
+@needs("nest")
+def test_weights_as_in_nest():
+    """NEST changes weights at presynaptic spikes alone, so the last spike is one."""
+    rng = np.random.default_rng(3)
+    pre, post = ([np.sort(rng.choice(90, 20, replace=False)) * 4.0 + offset for _ in range(6)] for offset in (20, 21))
+    pre = [np.append(one, 400.0) for one in pre]
+    synapse = {"synapse_model": "vogels_sprekeler_synapse", "weight": 50.0, "Wmax": 100.0, "eta": 0.2, "alpha": 0.5, "tau": 20.0}
+    trains_of = {"pre": [list(one) for one in pre], "post": [list(one) for one in post]}
+    theirs = ask_weights(synapse={**synapse, "delay": DENDRITIC}, cell={"tau_minus": 20.0}, **trains_of, every=0.5)
+    unit = 1e-3 * mV
+    rule = RULE.replace(w_max=100 * unit, eta=0.2 / 100, target_rate=0.5 / (2 * 20 * ms))
+    circuit = pairs_of_cells(6, rule, weight=50 * unit)
+    after, _ = play(circuit, trains(pre), trains(np.add(one, DENDRITIC) for one in post), 410 * ms)
+    ours = np.asarray(after["plastic"].weight / unit)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+    undelayed = [50 + closed_form(a, b, 20.0, 0.5, 0.2) for a, b in zip(pre, post, strict=True)]
+    assert (abs(theirs / undelayed - 1) > 1e-4).all()  # the control: without the delay of the dendrite
+
+
+# --- the rate at which cells come to rest ----------------------------------------------------------------------------
+
+
+def inhibited(targets, sources=1000):
+    """Cells under drives that differ, eight for each target rate, all with many weak inhibitory synapses from the same sources."""
+    inh, exc = ns.create("inh", "spike_source", sources), ns.create("exc", "leaky_conductance", 8 * len(targets))
+    projections = []
+    for number, target in enumerate(targets):
+        rule = RULE.replace(w_max=3 * nS, eta=1e-3, target_rate=target)
+        pre, post = (one.ravel() for one in np.meshgrid(np.arange(sources), 8 * number + np.arange(8)))
+        made = ns.connect(inh, exc, rule, ns.Pairs(pre, post), receptor="g_inh", weight=0.1 * nS)
+        projections.append(made.replace(name=f"to_{float(target):g}"))
+    drive = ns.PoissonInput("exc", "g_exc", rate=np.tile(np.linspace(800, 1400, 8), len(targets)) * Hz, weight=1.5 * nS)
+    return ns.Circuit([inh, exc], projections, seed=1), [ns.PoissonSpikes("inh", 10 * Hz), drive]
+
+
+def test_cells_come_to_the_target_rate_whatever_drives_them():
+    """C10 without correlations: alpha = 2 target tau is a rate of `target`; 3 Hz for alpha = 0.12, and twice that for twice alpha."""
+    circuit, inputs = inhibited([3 * Hz, 6 * Hz])
+    rates = []
+    for duration, learning in ((2, 0), (10, 4), (10, 1), (30, 1)):
+        factors = {f"{name}.learning": float(learning) for name in circuit.projections}
+        how = {"inputs": inputs, "modulate": factors, "backend": ns.Brian2(dt=0.2 * ms, target="library"), "progress": False}
+        circuit, recording = ns.simulate(circuit, duration * second, **how)
+        rates.append(np.asarray(recording["exc"].rate()).reshape(2, 8))
+    before, *_, after = rates
+    assert before.min() < 20 and before.max() > 50 and before.std(axis=1).min() > 15  # the control: nothing learned yet
+    assert after.mean(axis=1) == pytest.approx([3, 6], rel=0.1)
+    np.testing.assert_allclose(after, [[3] * 8, [6] * 8], rtol=0.25)
+    assert after.std(axis=1).max() < 1
+
+
+# --- the network of the paper ----------------------------------------------------------------------------------------
+
+SCRIPT = Path(__file__).parent.parent / "studies" / "inhibitory_balance.py"
+
+
+@pytest.fixture(scope="module")
+def study():
+    specification = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[SCRIPT.stem] = module  # where dataclasses look for their module
+    specification.loader.exec_module(module)
+    yield module
+    del sys.modules[SCRIPT.stem]
+
+
+def test_the_study_runs(tmp_path):
+    command = [sys.executable, str(SCRIPT), "--scale", "smoke"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / SCRIPT.stem
+    found = json.loads((folder / "results.json").read_text())
+    assert list(found) == ["no plasticity", "target 3 Hz", "target 6 Hz", "equal weights"]
+    assert found["no plasticity"][0]["weight (nS)"] < 1e-6 < found["target 3 Hz"][0]["weight (nS)"]
+    assert found["equal weights"][0]["weight (nS)"] == pytest.approx(found["target 3 Hz"][0]["weight (nS)"])
+    assert "alpha, where coincidences are to be: target 3 Hz: 0.12, target 6 Hz: 0.24" in done.stdout
+    for suffix in ("png", "pdf", "csv"):
+        assert (folder / "lives" / "seed 0" / f"balance.{suffix}").is_file()
+
+
+def test_coincidences_are_the_sums_that_the_rule_balances(study):
+    """Regular trains of both sides, against the sum over their pairs; the mean over pairs of unrelated Poisson trains is 2 rate tau."""
+    duration, rng = 400, np.random.default_rng(2)
+    steps = {name: [np.unique(rng.integers(0, duration * 1000, n * duration)) for _ in range(6)] for name, n in (("inh", 7), ("exc", 4))}
+    parts = {}
+    for name, several in steps.items():
+        ids, at = np.repeat(np.arange(6), [len(one) for one in several]), np.concatenate(several)
+        parts[name] = PartRecording(name, duration, np.arange(6), np.bincount(ids), SpikeTrains(ids, at, 1e-3))
+    recording = Recording(parts, 0, duration * 1000, 1e-3)
+    one = study.coincidences(recording, np.array([0, 1]), np.array([2, 0]))
+    pairs = [(steps["inh"][0], steps["exc"][2]), (steps["inh"][1], steps["exc"][0])]
+    sums = [np.exp(-abs(np.subtract.outer(a, b)) / TAU).sum() for a, b in pairs]
+    assert one == pytest.approx(sum(sums) / sum(len(a) for a, _ in pairs), rel=1e-9)
+    assert one == pytest.approx(2 * 4 * 0.02, rel=0.1)
+
+
+IN_BRIAN2 = {"small": (3.38, 0.53), "full": (3.86, 0.71)}  # Hz: mean and spread, the published script in plain Brian2, as long
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", ["small", "full"])
+def test_the_network_of_the_paper(study, tmp_path, scale):
+    """C10: 8000 + 2000 cells, 3 Hz for alpha = 0.12, and a tenth of them.
+
+    The published script itself, run in plain Brian2 until rates were steady, ends at 3.86 Hz, a quarter to a third above the target
+    (3.38 Hz with a tenth of the cells): the rule rests where coincidences, not rates, are at alpha, and an inhibitory spike delays those
+    of its targets. So its result is compared here, and the coincidences with alpha.
+    """
+    plan = study.PLANS[scale]
+    found = study.lives(0, plan, folder=tmp_path, progress=lambda done, total: None)
+    off, low, high, equal = found.values()
+    rate, spread = IN_BRIAN2[scale]
+    assert low["rate (Hz)"] == pytest.approx(rate, rel=0.1) and low["spread (Hz)"] == pytest.approx(spread, rel=0.4)
+    assert [low["coincidences"], high["coincidences"]] == pytest.approx([0.12, 0.24], rel=0.05)
+    for one in (low, high):
+        assert one["of other pairs"] == pytest.approx(2 * one["rate (Hz)"] * 0.02, rel=0.1) and one["CV"] > 0.8 and one["chi"] < 0.3
+        assert one["of other pairs"] > 1.05 * one["coincidences"]
+    assert 1.5 < high["rate (Hz)"] / low["rate (Hz)"] < 2.1
+    assert off["rate (Hz)"] > 150 and off["CV"] < 0.05 and off["chi"] > 0.5  # the controls: neither learning
+    assert equal["rate (Hz)"] > 50 and equal["spread (Hz)"] > 20 * low["spread (Hz)"]  # nor inhibition as such does it

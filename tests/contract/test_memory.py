@@ -5,7 +5,7 @@ import resource
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +54,10 @@ def grown(epochs, warm_up=20, keep=None):
 
 def alone(function, *arguments):
     """Ask a process of its own: in that of the tests, memory that others gave back would hide what grows."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    kind = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"  # the former imports once for all
+    context = get_context(kind)
+    context.set_forkserver_preload(["neurosim"])
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *arguments).result()
 
 
