@@ -97,7 +97,7 @@ def check_cells(synapse: Any, source: Any, target: Any, what: str) -> None:
         if own in model.variables:
             continue
         remedy = (
-            f"create the population from ns.load_cell({model.name!r}).keeping({synapse.name!r})"
+            f"create the population from ns.load_cell({model.name!r}).keeping({'synapse' if synapse.normalise else repr(synapse.name)})"
             if own in synapse.post.lines
             else "use cells that have it"
         )

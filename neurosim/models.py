@@ -210,7 +210,7 @@ class SynapseModel(Model):
         return model
 
     def replace(self, **changes: Any) -> SynapseModel:
-        """Return the model with other parameters, or another `name`, `on_presentation` or `normalise`, whose parameters come with it.
+        """Return the model with other parameters, or another `name`, `on_presentation` or `normalise`, whose parameters come and go with it.
 
         Raises ValueError for a name that the model lacks and TypeError for a quantity of the wrong dimension.
         """
@@ -257,7 +257,7 @@ class SynapseModel(Model):
 
     def missing(self) -> tuple[str, ...]:
         """Name the parameters that must still be given with `replace` before the synapse can be used."""
-        unused = set() if self.normalise else {"w_total"}
+        unused = set() if self.normalise == "incoming" else {"w_total"}
         return tuple(name for name, parameter in self.parameters.items() if parameter.value is None and name not in unused)
 
     def check_weight(self, dimensions: Dimension) -> None:

@@ -58,7 +58,7 @@ class Plan:
         return ns.Brian2(dt=self.dt * ms, target=self.target)
 
 
-PLANS = {"full": Plan(), "small": Plan(1000), "smoke": Plan(250, (20, 20, 40, 60), 60, 20, 0.2, "numpy")}
+PLANS = {"full": Plan(), "small": Plan(1000), "smoke": Plan(250, (10, 10, 20, 40), 40, 10, 0.2, "numpy")}
 
 
 def network(plan: Plan, seed: int, target: Quantity) -> ns.Circuit:

@@ -131,7 +131,7 @@ def draw(arms: Mapping, plan: Plan, run: study.Run) -> None:
         history = ns.load_history(run.folder / "lives" / name)
         recording = history.recording
         trace = recording["exc_to_cell"].trace("weight")
-        weights[name] = trace.t, trace.values[: SOURCES["exc"]] / LEAK
+        weights[name] = trace.t, trace.values[: SOURCES["exc"]]
         counts = measures.binned_counts(recording, "cell", plan.epoch * second) / plan.epoch
         middles = (np.arange(counts.shape[1]) + 0.5) * plan.epoch
         rates[f"{name} in"] = [(middles, cell) for cell in counts]

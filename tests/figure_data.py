@@ -157,6 +157,7 @@ def seeds(mean, count=5, seed=0):
 
 
 RESULTS = {"grown and pruned": seeds(0.86), "grown": seeds(0.85, seed=1), "static": seeds(0.83, seed=2), "random rewiring": seeds(0.7, 3)}
+COMPETING = 10 * np.arange(400) * second, 0.075 * nS * (1 + np.sin(np.arange(30)[:, None] + np.arange(400) / 40))
 CURVES = {
     name: [(np.logspace(4, 7, 10), np.clip(top - 0.5 * np.exp(-np.arange(10) / 3) + 0.02 * seed, 0, 1)) for seed in range(3)]
     for name, top in (("grown", 0.85), ("static", 0.8), ("random rewiring", 0.7))
@@ -241,6 +242,7 @@ EXAMPLES = {
     "comparison": lambda: figures.comparison(RESULTS, "static", 0.02),
     "comparison of values": lambda: figures.comparison(RESULTS),
     "balance": lambda: figures.balance(*balanced()),
+    "competition": lambda: figures.competition({f"{rate} Hz": COMPETING for rate in (10, 20, 40)}),
     "cost": lambda: figures.cost(CURVES, "synaptic events"),
     "firing patterns": lambda: figures.firing_patterns(recording(600, exc=membrane_part(range(7), 600)), PATTERNS[:7], PATTERNS[:7]),
     **CELL_EXAMPLES,

@@ -13,6 +13,7 @@ CONTAINED = {  # larger, smaller: parameters of the smaller one under which the 
     ("adex", "exponential_leaky"): {"C_m": 100 * pF, "g_L": 5 * nS, "tau_ref": 2 * ms},
     ("exponential_leaky", "leaky_conductance"): {"V_th": -52 * mV},
     ("leaky_decaying_threshold", "leaky_conductance"): {"V_th": -52 * mV},
+    ("leaky_homeostatic", "leaky_conductance"): {"V_th": -52 * mV},
 }
 
 

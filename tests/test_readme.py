@@ -17,8 +17,9 @@ def test_every_snippet_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     toml = [text for kind, text in BLOCKS if kind == "toml"]
     python = [text for kind, text in BLOCKS if kind == "python"]
-    assert len(toml) == 1 and len(python) == 8
-    (tmp_path / "my_cell.toml").write_text(toml[0], encoding="utf-8")
+    assert len(toml) == 2 and len(python) == 10
+    for text in toml:
+        (tmp_path / f"{re.search('name = .(.*).', text)[1]}.toml").write_text(text, encoding="utf-8")
     names = {}
     for number, text in enumerate(python):
         exec(compile(text, f"README.md, Python block {number + 1}", "exec"), names)
@@ -29,6 +30,9 @@ def test_every_snippet_runs(tmp_path, monkeypatch):
     assert (tmp_path / "runs" / "first" / "report.html").stat().st_size > 10_000
     assert names["fit"].test[0].gamma > 0.5 and names["curve"].counts[-1] > names["curve"].counts[0]
     assert names["various"].V_th.std() > 0.5 * names["mV"] and names["bursting"] != ns.load_cell("adex")
+    frozen, weights = names["learner"]["actors_to_actors"].synapses["frozen"] > 0, names["learner"]["actors_to_actors"].weight
+    assert (weights[frozen] == 0.5 * names["nS"]).all() and (weights[~frozen] != 0.5 * names["nS"]).any()
+    assert names["responses"]["pyramidal"].counts.all()
     assert list(names["rates"]) == [5, 10, 20] and names["rates"][5] > names["rates"][20] > 0
 
 

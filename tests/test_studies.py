@@ -28,7 +28,13 @@ def grown(tmp_path_factory):
 
 
 def test_all_studies_are_tested():
-    assert STUDIES == ["biophysical_vs_leaky.py", "firing_patterns.py", "growing_up.py", "network_biophysical_vs_leaky.py"]
+    assert STUDIES == [
+        "biophysical_vs_leaky.py",
+        "firing_patterns.py",
+        "growing_up.py",
+        "inhibitory_balance.py",
+        "network_biophysical_vs_leaky.py",
+    ]
 
 
 def test_simplified_cells_are_fitted_and_compared(tmp_path):

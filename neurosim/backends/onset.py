@@ -32,19 +32,26 @@ def onset_actions(circuit: Circuit, arrays, shared: Mapping[str, Mapping[str, fl
     return actions
 
 
-def interval_actions(circuit: Circuit, arrays) -> Iterator[tuple[int, Callable[[], None]]]:
+def interval_actions(circuit: Circuit, arrays, shared: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[int, Callable[[], None]]]:
     """Go through what happens at whole multiples of so many time steps, in the order of projections."""
-    for projection in circuit.projections.values():
+    for name, projection in circuit.projections.items():
         kind = projection.synapse.normalise
         if kind and len(projection) and (steps := steps_of_interval(projection, circuit.dt_si)):
-            yield steps, (_normalisation if kind == "incoming" else _scaling)(circuit, projection, arrays)
+            learning = shared[name].get("learning", 1.0)
+            yield steps, _normalisation(circuit, projection, arrays) if kind == "incoming" else _scaling(projection, arrays, learning)
 
 
 def steps_of_interval(projection: Projection, dt: float) -> int | None:
     """Return the time steps between two normalisations of a projection, None where only stimulus onsets count.
 
-    Raises ValueError for what is no whole number of time steps, at least one.
+    Raises ValueError for what is no whole number of time steps, at least one, and where a rate is to be reached through a receptor of
+    which nobody says whether it excites.
     """
+    if projection.synapse.normalise == "rate" and projection.receptor.sign is None:
+        raise ValueError(
+            f"projection {projection.name!r} scales its weights to a rate, but receptor {projection.receptor.name!r} does not say whether "
+            "it excites; give it a sign in the cell's file, or use one that has a sign"
+        )
     interval = projection.synapse.parameters["interval"]
     if np.isinf(interval.value):
         return None
@@ -84,14 +91,14 @@ def _bounded(projection: Projection, arrays) -> Callable[[np.ndarray], None]:
 
 
 def _normalisation(circuit: Circuit, projection: Projection, arrays) -> Callable[[], None]:
-    """Scale what each target cell receives (share * weight, summed) to the model's w_total; what is frozen of it stays."""
+    """Scale what each target cell receives (share * weight without its sign, summed) to the model's w_total; what is frozen of it stays."""
     weight, share, post = arrays.array(projection.name, "weight"), arrays.array(projection.name, "share"), arrays.targets(projection.name)
     size, frozen = len(circuit.populations[projection.target]), _frozen(projection, arrays)
     wanted, multiply = projection.synapse.parameters["w_total"].value, _bounded(projection, arrays)
 
     def run():
         """Scale the weights."""
-        delivered, rest = share * weight, wanted
+        delivered, rest = abs(share * weight), wanted
         if frozen is not None:
             rest = np.maximum(wanted - np.bincount(post, weights=delivered * frozen, minlength=size), 0.0)
             delivered = delivered * ~frozen
@@ -102,16 +109,19 @@ def _normalisation(circuit: Circuit, projection: Projection, arrays) -> Callable
     return run
 
 
-def _scaling(circuit: Circuit, projection: Projection, arrays) -> Callable[[], None]:
-    """Scale all incoming weights of a cell by one factor, up below the target rate and down above it (van Rossum et al. 2000, eq. 4).
+def _scaling(projection: Projection, arrays, learning: float) -> Callable[[], None]:
+    """Scale all incoming weights of a cell by one factor: those that excite up below the target rate and down above it, others the reverse.
 
-    Solved over the interval: dw/dt = w (1 - rate/target_rate)/tau_scaling.
+    Solved over the interval: dw/dt = w (1 - rate/target_rate)/tau_scaling, the first term of eq. 3 of van Rossum et al. 2000; what
+    inhibits is scaled the other way (Kilman et al. 2002, doi:10.1523/JNEUROSCI.22-04-01328.2002).
     """
     rate, post, multiply = arrays.array(projection.target, "rate"), arrays.targets(projection.name), _bounded(projection, arrays)
+    weight, effect = arrays.array(projection.name, "weight"), 1.0 if projection.receptor.sign == "excitatory" else -1.0
     interval, tau, target = (projection.synapse.parameters[name].value for name in ("interval", "tau_scaling", "target_rate"))
 
     def run():
         """Scale the weights."""
-        multiply(np.exp(interval / tau * (1 - rate / target))[post])
+        growth = learning * interval / tau * (1 - rate / target)
+        multiply(np.exp(effect * np.sign(weight) * growth[post]))
 
     return run

@@ -40,7 +40,7 @@ def agenda(circuit: Circuit, inputs: list[Bound], arrays: Arrays, shared: Mappin
     actions = onset_actions(circuit, arrays, shared) if len(onsets) else []
     for onset in onsets.tolist():
         planned.setdefault(onset, []).extend(actions)
-    for interval, action in interval_actions(circuit, arrays):
+    for interval, action in interval_actions(circuit, arrays, shared):
         for step in range(-(-max(circuit.step, 1) // interval) * interval, stop, interval):
             planned.setdefault(step, []).append(action)
     for bound in inputs:

@@ -15,6 +15,7 @@ from neurosim.figures.fi_curves import fi_curves
 from neurosim.figures.lineage import lineage
 from neurosim.figures.membrane import membrane
 from neurosim.figures.patterns import firing_patterns
+from neurosim.figures.plasticity import plasticity
 from neurosim.figures.raster import raster
 from neurosim.figures.receptive_fields import receptive_fields
 from neurosim.figures.responses import responses
@@ -42,6 +43,7 @@ __all__ = [
     "fi_curves",
     "lineage",
     "membrane",
+    "plasticity",
     "raster",
     "receptive_fields",
     "responses",

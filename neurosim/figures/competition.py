@@ -49,7 +49,7 @@ def competition(conditions: Mapping, axes=None) -> Figure:
         over_time.set_ylim(0.0, 1.03 * top)
         over_time.set_title(name, loc="left")
         distribution.stairs(counts[name] / counts[name].sum(), edges, fill=True, color=GREY, label=name)
-        distribution.set(xlim=(0.0, top), ylim=(0.0, 1.05 * highest), xlabel=label("weight", symbol))
+        distribution.set(xlim=(0.0, 1.02 * top), ylim=(0.0, 1.05 * highest), xlabel=label("weight", symbol))
         distribution.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     for row, text in ((above, label("weight", symbol)), (below, "fraction of synapses")):
         row[0].set_ylabel(text)

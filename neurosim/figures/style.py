@@ -7,6 +7,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 COLUMN = 3.35  # inches: 85 mm
+PAGE = 7.09  # inches: 180 mm, both columns of a page
 
 # Okabe and Ito (2008), Color Universal Design; their yellow is left out because thin lines vanish on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000")
