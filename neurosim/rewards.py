@@ -29,8 +29,8 @@ class Reward(Input):
         variables = population.model.variables
         if self.variable not in variables:
             raise ValueError(
-                f"input {self.label!r} delivers to the variable {self.variable!r}, which cells of {population.model.name!r} lack"
-                f"{near(self.variable, variables) or '; make them with .keeping(synapse)'}"
+                f"input {self.label!r} delivers to the variable {self.variable!r}, which cells of {population.model.name!r} lack; "
+                f"make them with ns.load_cell({population.model.name!r}).keeping(synapse), or name a variable of theirs.{near(self.variable, variables)}"
             )
         rows, *_ = self._heirs(population)
         times = np.atleast_1d(to_si(self.times, second, f"times of input {self.label!r}"))

@@ -80,22 +80,22 @@ def checked(circuit, duration, inputs, record, modulate, backend):
         if labels.count(label) > 1:
             raise ValueError(f"two inputs are called {label!r} and would get the same noise; give each its own name=...")
     samples, shared = _samples(circuit, record, dt), shared_factors(circuit, modulate or {})
-    for projection in circuit.projections.values():
-        _check_given(projection, inputs, shared[projection.name])
+    check_given(circuit, inputs, shared)
     if given.dt_si != dt:  # what runs at its dt already has been warned of
         warn_of_time_step(circuit.populations.values(), dt)
     return circuit, steps, samples, shared
 
 
-def _check_given(projection, inputs, factors: Mapping[str, float]) -> None:
+def check_given(circuit: Circuit, inputs: Sequence, shared: Mapping[str, Mapping[str, float]]) -> None:
     """Raise ValueError where synapses that learn wait for something, such as a reward, that no input delivers."""
-    for variable in projection.synapse.post.given:
-        delivered = any((getattr(one, "variable", None), one.population) == (variable, projection.target) for one in inputs)
-        if not delivered and factors.get("learning", 1.0) != 0:
-            raise ValueError(
-                f"projection {projection.name!r} learns by {variable!r} ({projection.synapse.name}), but no input delivers it to {projection.target!r}; "
-                f"give ns.Reward({projection.target!r}, times, amount), or modulate={{'{projection.name}.learning': 0.0}}"
-            )
+    for projection in circuit.projections.values():
+        for variable in projection.synapse.post.given:
+            delivered = any((getattr(one, "variable", None), one.population) == (variable, projection.target) for one in inputs)
+            if not delivered and shared[projection.name].get("learning", 1.0) != 0:
+                raise ValueError(
+                    f"projection {projection.name!r} learns by {variable!r} ({projection.synapse.name}), but no input delivers it to {projection.target!r}; "
+                    f"give ns.Reward({projection.target!r}, times, amount), or modulate={{'{projection.name}.learning': 0.0}}"
+                )
 
 
 def _inputs(inputs) -> list:

@@ -89,7 +89,7 @@ class Plan:
 PLANS = {
     "full": Plan(),
     "small": Plan(10, 20, ("pospischil_rs",), False, ns.Search(seeds=(1, 2), generations=(10, 10, 10, 30))),
-    "smoke": Plan(0.2, 0.2, ("traub_miles",), False, ns.Search((1,), 4, (1,), [4] * ms), 0.1, "exponential_euler", "numpy"),
+    "smoke": Plan(0.1, 0.2, ("traub_miles",), False, ns.Search((1,), 4, (1,), [4] * ms), 0.1, "exponential_euler", "numpy"),
 }
 
 

@@ -31,6 +31,12 @@ def ask_weights(**question):
     return np.array(_answer("nest_synapses", question)["weights"])
 
 
+def ask_voltage_rule(**question):
+    """Give trains of spikes to both sides of voltage-dependent synapses in NEST; returns their weights and the voltages of the cells."""
+    answer = _answer("nest_voltage_rule", question)
+    return np.array(answer["weights"]), np.array(answer["v"])
+
+
 def _answer(simulator, question):
     run = subprocess.run([sys.executable, Path(__file__), simulator], input=json.dumps(question), capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
@@ -109,5 +115,25 @@ def _nest_synapses(synapse, cell, pre, post, every, column="weight"):
     return {"weights": [one.get(column) for one in synapses]}
 
 
+def _nest_voltage_rule(synapse, model, cell, pre, post, force, every, duration):
+    """Cells of one model that jump by `force` (mV) at the times `post`, each with one synapse from a parrot that repeats a train."""
+    import nest
+
+    nest.resolution = every
+    synapses, meters = [], []
+    for before, after in zip(pre, post, strict=True):
+        target, source = nest.Create(model, params=cell), nest.Create("parrot_neuron")
+        driven = ((source, [round(t - 1, 6) for t in before], {"delay": 1.0}), (target, after, {"delay": every, "weight": force}))
+        for driven_cell, times, spec in driven:
+            nest.Connect(nest.Create("spike_generator", params={"spike_times": times}), driven_cell, syn_spec=spec)
+        nest.Connect(source, target, syn_spec={**synapse, "delay": every})
+        synapses.append(nest.GetConnections(source, target))
+        meters.append(nest.Create("multimeter", params={"interval": every, "record_from": ["V_m"]}))
+        nest.Connect(meters[-1], target)
+    nest.Simulate(duration)
+    return {"weights": [one.get("weight") for one in synapses], "v": [np.asarray(meter.events["V_m"]).tolist() for meter in meters]}
+
+
 if __name__ == "__main__":
-    print(json.dumps({"neuron": _neuron, "nest": _nest, "nest_synapses": _nest_synapses}[sys.argv[1]](**json.load(sys.stdin))))
+    runs = {"neuron": _neuron, "nest": _nest, "nest_synapses": _nest_synapses, "nest_voltage_rule": _nest_voltage_rule}
+    print(json.dumps(runs[sys.argv[1]](**json.load(sys.stdin))))

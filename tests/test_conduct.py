@@ -57,6 +57,22 @@ def test_without_a_wanted_folder_the_next_free_one_is_taken_and_the_last_resumed
         conduct("--resume", seeds=3)
 
 
+@pytest.mark.parametrize(
+    "other, what",
+    [
+        (["--seeds", "3"], "seeds is 3 now and was 1"),
+        (["--seed", "1"], "seed is 1 now and was 0"),
+        (["--scale", "full"], "scale is full now and was smoke"),
+    ],
+)
+def test_a_study_of_other_arguments_is_not_resumed(other, what):
+    begun_with = ["--scale", "smoke", "--seeds", "1", "--out", "mine"]
+    conduct(*begun_with)
+    with pytest.raises(ValueError, match=f"{what}.*give --out another folder"):
+        conduct(*begun_with, "--resume", *other)
+    assert len(RUNS) == 1
+
+
 def test_resuming_an_empty_or_missing_folder_starts_it(tmp_path):
     (tmp_path / "empty").mkdir()
     for place in ("empty", "missing/deep"):

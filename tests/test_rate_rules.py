@@ -46,7 +46,12 @@ def test_hebbian_growth_is_the_product_of_rates():
     rule = ns.load_synapse("hebbian_rate").replace(w_max=W_MAX, tau_rate=50 * ms, eta=3e-5 * second)
     start, size = 500, 1001  # ms
     pre = np.arange(start, start + size, 7.0)
-    lists = [(pre, np.arange(1, start + size, 11.0)), (pre, np.arange(1, start + size, 22.0)), (pre, []), (pre[::2], np.arange(1, start + size, 11.0))]
+    lists = [
+        (pre, np.arange(1, start + size, 11.0)),
+        (pre, np.arange(1, start + size, 22.0)),
+        (pre, []),
+        (pre[::2], np.arange(1, start + size, 11.0)),
+    ]
     circuit = pairs_of_cells(len(lists), rule, weight=0.3 * W_MAX)
     after, _ = play(circuit, trains(one for one, _ in lists), trains(one for _, one in lists), (start + size + 1) * ms, dt=1 * ms)
     changes = change(circuit, after)
@@ -63,7 +68,9 @@ def test_a_cell_keeps_its_rate(name):
     rules = [ns.load_synapse(rule).replace(tau_rate=30 * ms) for rule in ("hebbian_rate", "oja", "bcm")]
     cell = ns.create("cell", ns.load_cell(name).keeping(*rules), 2)
     current = ns.StepCurrent("cell", "I_e", [400 * pA, 1 * nA] if name == "leaky" else [3 * nA, 0 * nA])
-    after, recording = ns.simulate(ns.Circuit([cell]), 60 * ms, inputs=[current], backend=ns.Brian2(dt=0.1 * ms, target="numpy"), progress=False)
+    after, recording = ns.simulate(
+        ns.Circuit([cell]), 60 * ms, inputs=[current], backend=ns.Brian2(dt=0.1 * ms, target="numpy"), progress=False
+    )
     spikes = recording["cell"].spikes
     assert len(spikes.id) > 2
     left = (600 - 1 - spikes.step) * 0.1 / 30  # a rate jumps at the end of its spike's time step
@@ -127,7 +134,8 @@ def learned(tmp_path_factory):
     )  # fmt: skip
     # in the order in which they are written here, not that of their sources
     return {
-        name: recording[name].trace("weight").si[np.argsort(ns.Pairs(pre, post).order)] / float(V_TH) for name, (pre, post, _) in pairs.items()
+        name: recording[name].trace("weight").si[np.argsort(ns.Pairs(pre, post).order)] / float(V_TH)
+        for name, (pre, post, _) in pairs.items()
     }
 
 

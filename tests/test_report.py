@@ -40,8 +40,13 @@ def grown(tmp_path_factory):
     return folder, develop(circuit(), *phases, record=record, measure=lambda now, _: {"size": float(len(now["exc"]))}, keep=folder)
 
 
+def alone(size=2):
+    """A circuit without projections, whose reports have few figures."""
+    return ns.Circuit([ns.create("exc", "leaky_conductance", size)], seed=1)
+
+
 def small(folder):
-    develop(ns.Circuit([ns.create("exc", "leaky_conductance", 2)]), ns.Phase("calm", 1), inputs=(), keep=folder)
+    develop(alone(), ns.Phase("calm", 1), inputs=(), keep=folder)
 
 
 @pytest.fixture(scope="module")
@@ -132,11 +137,14 @@ def test_the_specification_is_told_in_words_and_in_full(shown):
     assert '"class": "Apoptosis"' in text and "membrane capacitance" in text and "dv/dt = " in text
 
 
-def test_the_same_folder_gives_the_same_bytes(grown, tmp_path):
-    one = write_report(grown[0]).read_bytes()
+def test_the_same_folder_gives_the_same_bytes_and_stays_as_it_is(grown, shown, tmp_path):
+    one = (grown[0] / "report.html").read_bytes()
     copy = tmp_path / "grown"
     shutil.copytree(grown[0], copy, ignore=shutil.ignore_patterns("report.html", ".lock"))
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     assert write_report(copy).read_bytes() == one
+    left = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file() and path.name not in ("report.html", ".lock")}
+    assert left == before and ns.load_history(copy).events.tobytes() == grown[1].events.tobytes()
     other = tmp_path / "other"
     small(other)
     assert write_report(other).read_bytes() == write_report(other).read_bytes() != one  # the control
@@ -150,14 +158,6 @@ def test_every_figure_is_kept_with_its_data(grown, shown):
         assert len((grown[0] / "figures" / f"{name}.csv").read_text().splitlines()) > 1
     inline = [base64.b64decode(image["src"].partition(",")[2]) for image in shown.images]
     assert all((grown[0] / "figures" / f"{name}.png").read_bytes() in inline for name in kept)
-
-
-def test_a_report_leaves_the_run_as_it_is(grown):
-    folder, history = grown
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "report.html"}
-    write_report(folder)
-    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "report.html"} == before
-    assert ns.load_history(folder).events.tobytes() == history.events.tobytes()
 
 
 # --- names that bite ----------------------------------------------------------------------------------------------------
@@ -192,20 +192,20 @@ def fail(now, recording, rng):
 
 
 def test_an_interrupted_life_says_so_at_the_top(tmp_path):
-    develop(circuit(), ns.Phase("calm", 1), ns.Phase("late", 2, [stop]), keep=tmp_path / "run")
+    develop(alone(8), ns.Phase("calm", 1), ns.Phase("late", 2, [stop]), keep=tmp_path / "run")
     read = report(tmp_path / "run")
     assert notice(tmp_path / "run") == [
         "This run was interrupted after 1 of 3 epochs. The epoch that was then under way is not part of it."
     ]
     assert read.tags.index("strong") < read.tags.index("nav") and "State interrupted" in read.text
-    develop(circuit(), ns.Phase("early", 2, [stop]), keep=tmp_path / "none")
+    develop(alone(8), ns.Phase("early", 2, [stop]), keep=tmp_path / "none")
     read = report(tmp_path / "none")
     assert "after 0 of 2 epochs" in notice(tmp_path / "none")[0] and read.images == [] and "exc 8 to 8 cells" in read.text
 
 
 def test_a_life_that_failed_says_why(tmp_path):
     with pytest.raises(RuntimeError):
-        develop(circuit(), ns.Phase("calm", 1), ns.Phase("late", 1, [fail]), keep=tmp_path / "run")
+        develop(alone(), ns.Phase("calm", 1), ns.Phase("late", 1, [fail]), keep=tmp_path / "run")
     assert f"failed after 1 of 2 epochs: RuntimeError: no luck {HOSTILE}" in report(tmp_path / "run").text
 
 
@@ -216,7 +216,7 @@ def test_a_life_under_way_is_reported_as_such(tmp_path):
         report(tmp_path / "run")
         seen.extend(notice(tmp_path / "run"))
 
-    develop(circuit(), ns.Phase("growth", 2, [ns.Division("exc", count=1)]), keep=tmp_path / "run", progress=look)
+    develop(alone(), ns.Phase("calm", 2), keep=tmp_path / "run", progress=look)
     assert [re.search(r"after (\d of \d) epochs", one)[1] for one in seen] == ["1 of 2", "2 of 2"]
     assert all("is not finished" in one for one in seen)
     report(tmp_path / "run")
@@ -235,7 +235,7 @@ def test_a_branch_names_where_it_comes_from(grown, shown, tmp_path):
 
 
 def test_a_saved_history_has_a_report_without_specification(tmp_path):
-    ns.save_history(develop(circuit(), ns.Phase("calm", 2)), tmp_path / "run")
+    ns.save_history(develop(alone(), ns.Phase("calm", 2)), tmp_path / "run")
     text = report(tmp_path / "run").text
     assert "the history was saved after the life" in text and "Full specification" not in text
 
@@ -244,8 +244,7 @@ def test_a_saved_history_has_a_report_without_specification(tmp_path):
 
 
 def test_a_life_without_projections(tmp_path):
-    now = ns.Circuit([ns.create("exc", "leaky_conductance", 4)])
-    develop(now, ns.Phase("growth", 2, [ns.Division("exc", count=1)]), inputs=(), keep=tmp_path / "run")
+    develop(alone(4), ns.Phase("growth", 2, [ns.Division("exc", count=1)]), inputs=(), keep=tmp_path / "run")
     read = report(tmp_path / "run")
     assert "This circuit has no projections." in read.text and "exc: 4 to 6 (2 births, 0 deaths)" in read.text
     assert alts(read) == ["Cells and synapses in each epoch", "Lineage tree of exc", "Sizes of the clones of exc"]

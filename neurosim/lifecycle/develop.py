@@ -19,7 +19,7 @@ from neurosim.lifecycle.phases import Lifecycle
 from neurosim.lifecycle.records import lived_epoch
 from neurosim.randomness import generator
 from neurosim.recording import Recording, Spikes, Trace
-from neurosim.simulate import checked, noted_interrupts, shared_factors, simulate
+from neurosim.simulate import check_given, checked, noted_interrupts, shared_factors, simulate
 from neurosim.specification import specification
 from neurosim.surgery import plan
 
@@ -125,13 +125,13 @@ def _proposed(circuit: Circuit, recording: Recording, phase) -> Edit:
 def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> None:
     if not isinstance(life, Lifecycle):
         raise TypeError(f"develop needs a lifecycle, not {life!r}; make one with ns.Lifecycle(epoch=..., phases=[...])")
-    begun, steps, *_ = checked(circuit, life.epoch, inputs, record, None, backend)
+    begun, steps, *_ = checked(circuit, life.epoch, inputs, record, life.phases[0].factors(0), backend)
     if not hasattr(backend, "opened"):
         raise TypeError(
             f"{backend!r} runs circuits but carries out no edits, as develop needs; give a backend such as ns.Brian2(dt=0.1*ms)"
         )
     for passed, (phase, number) in enumerate(life):
-        shared_factors(begun, phase.factors(number))
+        check_given(begun, inputs, shared_factors(begun, phase.factors(number)))
         # Each epoch at its own time, so that stimuli that end before the life does are found now.
         start = begun.step + passed * steps
         for one in inputs:

@@ -58,7 +58,9 @@ class Pairings:
         missing = np.flatnonzero(~same.any(axis=1))
         if len(missing):
             lag, rate = protocols.lags_si[missing[0]] * 1e3, protocols.rates_si[missing[0]]
-            raise ValueError(f"pairings have none at a lag of {lag:g} ms and {rate:g} Hz; play this protocol too, or leave it out of the data")
+            raise ValueError(
+                f"pairings have none at a lag of {lag:g} ms and {rate:g} Hz; play this protocol too, or leave it out of the data"
+            )
         return self.changes[same.argmax(axis=1)]
 
 
