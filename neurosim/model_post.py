@@ -48,6 +48,8 @@ def read_post(tables: Mapping[str, Any], where: str) -> Post:
         raise ValueError(f"{at} is {table!r}; make it a table with equations and [post.initial].")
     compare_keys(table, KEYS, at)
     lines = parse_equations(table["equations"], (), at)
+    if "v" in lines:
+        raise ValueError(f"{at} has an equation of 'v', the potential that each cell has of its own; give what is kept another name.")
     state = [name for name, line in lines.items() if line.kind != "subexpression"]
     if sorted(state) != sorted(table["initial"]):
         raise ValueError(f"{at}: initial has {', '.join(table['initial']) or 'nothing'}; give a value to each of {', '.join(state)}.")
@@ -91,10 +93,10 @@ def extension_of(synapse: Any) -> Extension:
 
 def check_cells(synapse: Any, source: Any, target: Any, what: str) -> None:
     """Raise ValueError unless cells of two models have what the synapses between them read."""
-    for name in sorted(synapse.reads):
+    for name in sorted({*synapse.reads, *synapse.post.read}):
         own, end = name.rpartition("_")[::2]
         model, side = (source, "presynaptic") if end == "pre" else (target, "postsynaptic")
-        if own in model.variables:
+        if own in model.variables or own in model.subexpressions:
             continue
         remedy = (
             f"create the population from ns.load_cell({model.name!r}).keeping({'synapse' if synapse.normalise else repr(synapse.name)})"

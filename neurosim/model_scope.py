@@ -74,6 +74,8 @@ def parse_equations(text: str, flags: Iterable[str], where: str) -> dict[str, Eq
     for name, line in lines.items():
         at = f"{where}: equation of '{name}'"
         refuse_reserved(name, at)
+        if name.endswith(("_pre", "_post")):
+            raise ValueError(f"{at}: names that end so are those by which synapses read their cells; choose another.")
         if line.var_type != FLOAT:
             raise ValueError(f"{at} is {line.var_type}; state is real, give it a unit (1 where it has none).")
         known = {DIFFERENTIAL_EQUATION: set(flags) - {HELD}, SUBEXPRESSION: set(flags) & {HELD}}

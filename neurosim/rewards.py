@@ -7,7 +7,7 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.stimuli import Bound, Input
-from neurosim.units import DIMENSIONLESS, Quantity, quantity, second, to_si
+from neurosim.units import DIMENSIONLESS, Quantity, quantity, to_si
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,16 +33,13 @@ class Reward(Input):
                 f"make them with ns.load_cell({population.model.name!r}).keeping(synapse), or name a variable of theirs.{near(self.variable, variables)}"
             )
         rows, *_ = self._heirs(population)
-        times = np.atleast_1d(to_si(self.times, second, f"times of input {self.label!r}"))
+        steps = self._steps(self.times, dt)
         unit = quantity(1.0, variables[self.variable]) if variables[self.variable] is not DIMENSIONLESS else DIMENSIONLESS
         amount = np.asarray(to_si(self.amount, unit, f"amount of input {self.label!r}"), dtype=float)
-        if amount.shape not in ((), times.shape) or not np.isfinite(amount).all():
+        if amount.shape not in ((), steps.shape) or not np.isfinite(amount).all():
             raise ValueError(
-                f"amount of input {self.label!r} is {self.amount}; give one finite value, or one for each of {times.size} times"
+                f"amount of input {self.label!r} is {self.amount}; give one finite value, or one for each of {steps.size} times"
             )
-        steps = np.round(np.where(np.isfinite(times), times, -1) / dt).astype(np.int64)
-        if (np.abs(times - steps * dt) > 1e-6 * dt).any() or (steps < 0).any():
-            raise ValueError(f"input {self.label!r} has times off the grid of dt = {dt * 1e3:g} ms or before 0; give whole multiples of dt")
         here = (steps >= start) & (steps < stop)
-        amounts = np.broadcast_to(amount, times.shape)[here]
+        amounts = np.broadcast_to(amount, steps.shape)[here]
         return Bound("jumps", self.label, self.population, self.variable, rows, {"amount": amounts}, steps=steps[here])

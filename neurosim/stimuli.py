@@ -107,6 +107,14 @@ class Input:
         rows = np.flatnonzero(place[ancestor] >= 0)
         return rows, place[ancestor[rows]], ancestor[rows], len(known)
 
+    def _steps(self, times, dt):
+        """Turn one time or several into time steps, which have to be whole ones."""
+        times = np.atleast_1d(to_si(times, second, f"times of input {self.label!r}"))
+        steps = np.round(np.where(np.isfinite(times), times, -1) / dt).astype(np.int64)
+        if (np.abs(times - steps * dt) > 1e-6 * dt).any() or (steps < 0).any():
+            raise ValueError(f"input {self.label!r} has times off the grid of dt = {dt * 1e3:g} ms or before 0; give whole multiples of dt")
+        return steps
+
     def _values(self, unit, entries, size, **quantities):
         """Turn each quantity (one, or one for each cell of `cells` or each founder) into SI values for the rows reached."""
         values = {}
@@ -183,14 +191,11 @@ class SpikeTimes(Input):
     def _reached(self, circuit, dt):
         """The ids and time steps of the spikes, the cells they name, the rows that these reach and which of them each inherits from."""
         population = sources_of(self, circuit)
-        times = np.atleast_1d(to_si(self.times, second, f"times of input {self.label!r}"))
+        steps = self._steps(self.times, dt)
         ids = _ids(self.spikes, f"spikes of input {self.label!r}")
-        if ids.shape != times.shape and ids.size != 1:
-            raise ValueError(f"input {self.label!r} has {ids.size} spikes but {times.size} times; give one cell id for each time")
-        ids = np.broadcast_to(ids, times.shape)
-        steps = np.round(np.where(np.isfinite(times), times, -1) / dt).astype(np.int64)
-        if (np.abs(times - steps * dt) > 1e-6 * dt).any() or (steps < 0).any():
-            raise ValueError(f"input {self.label!r} has times off the grid of dt = {dt * 1e3:g} ms or before 0; give whole multiples of dt")
+        if ids.shape != steps.shape and ids.size != 1:
+            raise ValueError(f"input {self.label!r} has {ids.size} spikes but {steps.size} times; give one cell id for each time")
+        ids = np.broadcast_to(ids, steps.shape)
         own = np.unique(ids)
         rows, entries, _, _ = replace(self, cells=own)._heirs(population)
         return ids, steps, own, rows, entries

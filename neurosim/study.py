@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurosim.files import digest, read_bytes, sweep, write_json, write_whole
+from neurosim.files import csv_bytes, digest, read_bytes, sweep, write_json, write_whole
 from neurosim.lifecycle.summary import aligned
 from neurosim.lock import locked
 from neurosim.measures import POWERED, paired_comparison
@@ -118,6 +118,11 @@ def _checked(folder: Path, name: str, about: Mapping) -> str:
             f"{folder / name} was altered after the study: it does not match its hash; use another copy, or conduct the study again"
         )
     return content.decode()
+
+
+def write_table(path: Path, rows: Sequence[Mapping]) -> None:
+    """Write rows with the same keys as CSV, whole or not at all."""
+    write_whole(path, csv_bytes({key: np.array([row[key] for row in rows]) for key in rows[0]}))
 
 
 def tabulate(title: str, results: Mapping[str, Mapping | Sequence[Mapping]], columns: Sequence[str]) -> str:

@@ -16,7 +16,6 @@ doi:10.1523/JNEUROSCI.1425-06.2006 (E, triplets); each rule's own in its file.
 Runtime on 2 cores, after the first compile (some seconds): smoke some seconds, small and full a minute.
 """
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from neurosim.units import Hz, Quantity, ms, mV, nS
 
 W_MAX, LEARNING = 1e-3 * nS, 0.01
 PAIRED, LAG = 60, 10  # pairs of a protocol; ms of those at several rates
+DISTANCES = ("E", "factor", "E at it")
 REWARD = 0.5  # as in Izhikevich (2007)
 UP, DOWN = 0.777 / PAIRED, 0.273 / PAIRED  # of a pair: Bi & Poo (2001) for 60, with the decay times in the file
 ABOVE_REST = 25.3 * mV  # from the lower to the upper threshold of Clopath et al. (2010), whose lower one is their cell's rest
@@ -47,16 +47,10 @@ BI_POO = np.array([
     (0.3, 74), (9.8, 82), (10.3, 71), (8.1, 55), (9.2, 54), (9.8, 48), (19.2, 42), (19.2, 34), (10.3, 32), (8.6, 32), (7, 29), (8.1, 21),
     (9.8, 20), (28.7, 15), (38.2, 18), (9.8, 2), (29.3, 3), (59.9, -10), (80, 11), (89.5, -3), (98.4, 3),
 ]).T  # fmt: skip
-PAIR, VISUAL, CULTURE, VOLTAGE, POTENTIATION = (
-    "stdp_pair",
-    "stdp_triplet, visual",
-    "stdp_triplet, culture",
-    "stdp_voltage",
-    "stdp_potentiation",
-)
+PAIR, UP_ALONE, VISUAL, CULTURE = "stdp_pair", "stdp_potentiation", "stdp_triplet, visual", "stdp_triplet, culture"
 DATA = {
-    "Bi & Poo 1998": ((PAIR, CULTURE, POTENTIATION), Pairings(BI_POO[0] * ms, np.ones(43) * Hz, BI_POO[1] / 100)),
-    "Sjöström et al. 2001": ((PAIR, VISUAL, VOLTAGE), SJOSTROM),
+    "Bi & Poo 1998": ((PAIR, UP_ALONE, CULTURE), Pairings(BI_POO[0] * ms, np.ones(43) * Hz, BI_POO[1] / 100)),
+    "Sjöström et al. 2001": ((PAIR, VISUAL, "stdp_voltage"), SJOSTROM),
 }
 
 
@@ -106,22 +100,17 @@ PLANS = {
 
 def rules(rest: Quantity) -> dict[str, dict[str, ns.SynapseModel]]:
     """Return the kinds of each rule."""
-    load = ns.load_synapse
-    pair, triplet, oja, short = (
-        load("stdp_pair").replace(A_plus=UP, A_minus=DOWN),
-        load("stdp_triplet"),
-        load("oja"),
-        load("tsodyks_markram"),
-    )
+    load, oja, short, triplet = (ns.load_synapse, *map(ns.load_synapse, ("oja", "tsodyks_markram", "stdp_triplet")))
+    pair = load("stdp_pair").replace(A_plus=UP, A_minus=DOWN)
     sets = {name.replace("_", " "): triplet.parameter_set(name) for name in triplet.sets}
     known = {
         PAIR: {"all": pair, "nearest": pair.parameter_set("nearest")},
         VISUAL: {name.removeprefix("visual "): one for name, one in sets.items() if name.startswith("visual")},
         CULTURE: {name.removeprefix("hippocampal "): one for name, one in sets.items() if name.startswith("hippocampal")},
-        VOLTAGE: {"": load("stdp_voltage").replace(theta_minus=rest, theta_plus=rest + ABOVE_REST)},
-        POTENTIATION: {"": load("stdp_potentiation").replace(A_plus=UP, normalise=None)},
+        "stdp_voltage": {"": load("stdp_voltage").replace(theta_minus=rest, theta_plus=rest + ABOVE_REST)},
+        UP_ALONE: {"": load("stdp_potentiation").replace(A_plus=UP, normalise=None)},
         **{name: {"": load(name)} for name in ("stdp_inhibitory", "stdp_reward", "hebbian_rate", "bcm", "use_dependent")},
-        "oja": {"below w_norm": oja.replace(w_norm=W_MAX), "above w_norm": oja.replace(w_norm=W_MAX / 4)},
+        "oja": {"0.5 w_norm": oja.replace(w_norm=W_MAX), "2 w_norm": oja.replace(w_norm=W_MAX / 4)},
     }
     known = {rule: {kind: one.replace(w_max=W_MAX, learning=LEARNING) for kind, one in kinds.items()} for rule, kinds in known.items()}
     return known | {"tsodyks_markram": {name: short.parameter_set(name) for name in short.sets}}
@@ -146,87 +135,72 @@ def played(cell: Cell, protocols: list[tuple], plan: Plan) -> tuple[dict, float]
     trains = [train / 1e-3 for train in measures.spike_trains(recording, "post").values()]
     if any(len(train) != plan.pairs for train in trains):
         raise RuntimeError(
-            f"{cell.model} fired {[len(train) for train in trains]} spikes, not {plan.pairs}; change the strength of its teacher"
+            f"{cell.model} cells fired {list(map(len, trains))} spikes, not {plan.pairs}; change the strength of the teacher"
         )
     changes = {}
     for key, projection in zip(models, learning, strict=True):
+        changes[key] = np.asarray((after[projection.name].weight - projection.weight) / W_MAX) / LEARNING
         if key[0] == "tsodyks_markram":
             state, use = after[projection.name].synapses, models[key].namespace()["U"]
             changes[key] = state["u"] * state["x"] / (1 - state["u"]) / use - 1  # x is what the last spike left
-        else:
-            changes[key] = np.asarray((after[projection.name].weight - projection.weight) / W_MAX) / LEARNING
     return changes, float(abs(np.array(trains) - second).max())
 
 
 def paired(cell: Cell, plan: Plan, *, folder: Path, progress) -> dict:
-    """Play all pairings in cells of a kind; return columns of protocols, changes by rule and kind, and how precise spikes were."""
-    every, found, off = [], {}, 0.0
+    """Play all pairings in cells of a kind; return protocols, changes by rule and kind, and by how much spikes are off."""
+    every, found, off = [], {}, []
     for number, rates in enumerate(plan.rates):
         every += plan.protocols(rates)
-        changes, late = played(cell, plan.protocols(rates), plan)
+        changes, largest = played(cell, plan.protocols(rates), plan)
         for (rule, kind), values in changes.items():
             found.setdefault(rule, {}).setdefault(kind, []).extend(values.tolist())
-        off = max(off, late)
+        off.append(largest)
         progress(number + 1, len(plan.rates))
-    return {
-        "rate (Hz)": [float(rate) for rate, _ in every],
-        "lag (ms)": [float(lag) for _, lag in every],
-        "changes": found,
-        "off (ms)": off,
-    }
+    return {"protocols (Hz, ms)": every, "changes": found, "off (ms)": max(off)}
 
 
 def distance(found: Pairings) -> dict:
     """Return E, the best factor on the amplitudes, and E with it."""
-    (factor,) = measures.best_factors([found], SJOSTROM)
-    scaled = Pairings(found.lags, found.rates, factor * found.changes)
-    return {
-        "E": measures.normalised_error(found, SJOSTROM),
-        "factor": float(factor),
-        "E at it": measures.normalised_error(scaled, SJOSTROM),
-    }
+    (factor,), best = measures.best_sum([found], SJOSTROM)
+    errors = (measures.normalised_error(one, SJOSTROM) for one in (found, best))
+    return dict(zip(DISTANCES, (next(errors), float(factor), next(errors)), strict=True))
 
 
-def scored(pairings: dict) -> list[dict]:
-    """Return a row of distances for each kind of rule in each cell, and for pairs with the best of all amplitudes."""
+def distances(pairings: dict) -> list[dict]:
+    """Return a row for each kind of rule in each cell, and for pairs with the best of all amplitudes."""
     rows = []
-    for rule, kinds in pairings.items():
-        for kind, cells in kinds.items():
+    for rule in [rule for rule in pairings if rule != "tsodyks_markram"]:
+        for kind, cells in pairings[rule].items():
             rows += [{"rule": rule, "kind": kind, "cell": cell, **distance(one)} for cell, one in cells.items()]
     for cell, both in pairings[PAIR]["all"].items():
-        up = pairings[POTENTIATION][""][cell]
-        down = Pairings(up.lags, up.rates, both.changes - up.changes)
-        factors = measures.best_factors([up, down], SJOSTROM)
-        best = distance(Pairings(up.lags, up.rates, factors[0] * up.changes + factors[1] * down.changes))
-        rows.append({"rule": PAIR, "kind": "all, best amplitudes", "cell": cell, **best})
+        up = pairings[UP_ALONE][""][cell]
+        _, best = measures.best_sum([up, Pairings(up.lags, up.rates, both.changes - up.changes)], SJOSTROM)
+        rows.append({"rule": PAIR, "kind": "all, best amplitudes", "cell": cell, **distance(best)})
     return rows
 
 
 def stdp_windows(run: study.Run) -> tuple[dict, str]:
     """Run the study: all pairings in all cells, the gallery, the table of distances."""
-    plan = PLANS[run.scale]
+    plan, pairings, drawn = PLANS[run.scale], {}, {}
     found = run.each(paired, {name: (cell, plan) for name, cell in plan.cells})
-    pairings, drawn = {}, {}
     for cell, one in found.items():
-        lags, rates = np.array(one["lag (ms)"]), np.array(one["rate (Hz)"])
+        rates, lags = np.array(one["protocols (Hz, ms)"]).T
         for rule, kinds in one["changes"].items():
             some = rule.startswith("stdp") | (abs(lags) == LAG)  # what follows rates or resources knows no lag
             for kind, changes in kinds.items():
-                pairings.setdefault(rule, {}).setdefault(kind, {})[cell] = Pairings(lags * ms, rates * Hz, changes)
+                whole = Pairings(lags * ms, rates * Hz, changes)
+                pairings.setdefault(rule, {}).setdefault(kind, {})[cell] = whole
                 if "minimal" not in kind:
-                    few = Pairings(lags[some] * ms, rates[some] * Hz, np.array(changes)[some])
-                    drawn.setdefault(rule, {}).setdefault(kind, {})[cell] = few
+                    part = Pairings(lags[some] * ms, rates[some] * Hz, whole.changes[some])
+                    drawn.setdefault(rule, {}).setdefault(kind, {})[cell] = part
     figures.save(figures.plasticity(drawn, DATA), run.folder, "stdp_windows")
-    text = [f"{cell}: postsynaptic spikes at most {one['off (ms)']:.2g} ms off" for cell, one in found.items()]
+    text = "\n".join(f"{cell}: postsynaptic spikes at most {one['off (ms)']:.1g} ms off" for cell, one in found.items())
     if plan.pairs < PAIRED:
-        return found, "\n".join([*text, f"{plan.pairs} pairs: too few to compare with experiments"])
-    rows = scored({rule: kinds for rule, kinds in pairings.items() if rule != "tsodyks_markram"})
-    with open(run.folder / "distances.csv", "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, rows[0])
-        table.writeheader()
-        table.writerows(rows)
-    shown = {f"{row['rule']} {row['kind']}, {row['cell']}": row for row in rows}
-    return found, "\n".join([study.tabulate("distance from Sjöström et al. (2001)", shown, ["E", "factor", "E at it"]), "", *text])
+        return found, f"{text}\n{plan.pairs} pairs: too few to compare with experiments"
+    rows = distances(pairings)
+    study.write_table(run.folder / "distances.csv", rows)
+    shown = {f"{row['rule']} {row['kind']}".strip() + f", {row['cell']}": row for row in rows}
+    return found, "\n\n".join([study.tabulate("distance from Sjöström et al. (2001)", shown, DISTANCES), text])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 import neurosim as ns
 from neurosim.units import Hz, ms, mV, nS, second
 
-NUMPY = ns.Brian2(dt=0.5 * ms, target="numpy")
+NUMPY, COARSE = (ns.Brian2(dt=dt * ms, target="numpy") for dt in (0.5, 1))
 STATIC, PAIR = ns.load_synapse("static"), ns.load_synapse("stdp_pair")
 TARGET, TAU_RATE, TAU = 10 * Hz, 100 * ms, 1 * second
 
@@ -130,7 +130,7 @@ def exponent(count, learning=1.0):
 def test_silent_cells_scale_by_the_closed_form():
     """exp(t/tau_scaling) where the rate is 0; ratios of a cell's weights stay; what inhibits goes the other way; bounds hold."""
     circuit = silent_cells().freeze("pre", [3])
-    after, _ = run(circuit, 500.5 * ms, modulate={"pair.learning": 0.5})
+    after, _ = run(circuit, 501 * ms, backend=COARSE, modulate={"pair.learning": 0.5})
     assert exponent(20)[0] == pytest.approx(500 / 1000)
     rows = circuit["static"].synapses
     cell, moving = rows["post"], rows["pre"] != 3
@@ -147,9 +147,9 @@ def test_silent_cells_scale_by_the_closed_form():
 
 def test_bounds_hold_and_learning_of_0_stops_the_scaling():
     circuit = silent_cells()
-    late, _ = run(circuit, 750 * ms, modulate={"pair.learning": 2.0})
+    late, _ = run(circuit, 750 * ms, backend=COARSE, modulate={"pair.learning": 2.0})
     assert weights(late, "pair").max() == 2e-9 < weights(late, "static").max() * np.exp(exponent(30).max())
-    still, _ = run(circuit, 100 * ms, modulate={"pair.learning": 0.0})
+    still, _ = run(circuit, 100 * ms, backend=COARSE, modulate={"pair.learning": 0.0})
     assert weights(still, "pair").tobytes() == weights(circuit, "pair").tobytes()
     assert (weights(still, "static") != weights(circuit, "static")).all()
 
@@ -254,7 +254,7 @@ def test_twins_with_the_same_input_pass_unseen_under_targets_of_their_own():
     after, *_ = lived("shared")
     for name in ("own", "scaled"):
         np.testing.assert_allclose(after[name], before[name], rtol=1e-9)
-    assert (abs(after["pooled"] / before["pooled"] - 1) > 0.02).all()
+    assert (after["pooled"] / before["pooled"] < 0.9)[1:].all()
 
 
 def test_a_threshold_of_its_own_keeps_what_cells_deliver():
@@ -270,33 +270,45 @@ def test_a_threshold_of_its_own_keeps_what_cells_deliver():
     assert 0 < spread < 0.1 * ALL and abs(delivered["own"][:4] - ALL).max() < 3 * spread
 
 
+def mean_equation(theta, theta_plus):
+    """What `pooled` delivers in each window after its cells have become twice as many, by mean rates; theta in mV."""
+    delivered = []
+    for _ in range(400):  # stimuli
+        rate = leaky_rate(DRIVE, theta)
+        theta = theta + theta_plus * (rate * 0.05 - 0.5)  # spikes above target_count / N
+        delivered.append(OUTGOING / nS @ rate)
+    return np.reshape(delivered, (40, 10)).mean(axis=1)
+
+
 def test_a_threshold_of_the_population_loses_half_of_it():
-    """Delivered at first as before, in the end half, in between as the mean equation of the threshold says, stimulus by stimulus."""
+    """Delivered at first as before, in the end half, in between as the mean equation says, to a spike of each cell."""
     delivered, divided, after, _ = lived("shared")
-    theta, expected = np.asarray(divided["pooled"].theta[:SIZE] / mV), []
-    for _ in range(400):
-        expected.append(OUTGOING / nS @ leaky_rate(DRIVE, theta))
-        theta = theta + 0.1 * (leaky_rate(DRIVE, theta) * 0.05 - 0.5)  # theta_plus times spikes above target_count / N, N doubled
-    expected = np.reshape(expected, (40, 10)).mean(axis=1)
-    np.testing.assert_allclose(delivered["pooled"], expected, rtol=0.04)
-    assert expected[0] > 0.9 * ALL and delivered["pooled"][0] > 0.9 * ALL
-    assert delivered["pooled"][-4:].mean() == pytest.approx(ALL / 2, rel=0.03)
-    np.testing.assert_allclose(after["pooled"].theta[:SIZE] / mV, theta, atol=0.1)  # the rise of a spike
-    slope = TAU_M * 15**2 / (REST_TO_THRESHOLD / -np.expm1(-(1 / 15 - TAU_REF) / TAU_M) - REST_TO_THRESHOLD)
+    delivered, theta = delivered["pooled"], np.asarray(divided["pooled"].theta[:SIZE] / mV)
+    spike_each = ALL / 20
+    assert abs(np.cumsum(delivered - mean_equation(theta, 0.1)) / 2).max() < spike_each
+    assert abs(np.cumsum(delivered - mean_equation(theta, 0.11)) / 2).max() > spike_each  # the control
+    threshold = DRIVE * -np.expm1(-(1 / 10 - TAU_REF) / TAU_M)  # for 10 Hz; theta moves by steps of theta_plus, 0.1 mV
+    np.testing.assert_allclose(after["pooled"].theta[:SIZE] / mV, threshold - REST_TO_THRESHOLD, atol=0.1)
+    assert delivered[0] > 0.9 * ALL and delivered[-4:].mean() == pytest.approx(ALL / 2, rel=0.03)
+    slope = 15**2 * TAU_M / (DRIVE * np.exp(-(1 / 15 - TAU_REF) / TAU_M))  # of the rate, Hz/mV, half-way between 20 and 10 Hz
     half_life = np.log(2) / (0.1 * slope)
-    reached = np.interp(half_life, np.arange(40) / 2 + 0.25, delivered["pooled"])
-    assert 0.65 * ALL < reached < 0.8 * ALL  # three quarters: half of the loss
+    assert half_life.min() < (np.argmax(delivered < 0.75 * ALL) + 0.5) / 2 < half_life.max()
 
 
 def test_scaling_brings_back_what_differing_twins_deliver():
     """Incoming weights that differ between twins change what they deliver at once; each cell's scaling takes it back."""
-    delivered, divided, after, _ = lived("own")
+    delivered, divided, after, recording = lived("own")
     drive = np.bincount(divided["incoming"].synapses["post"], weights(divided, "incoming")) * 100 * TAU_M / 1e-3
     share = np.bincount(divided["scaled_to_out"].synapses["pre"], divided["scaled_to_out"].delivered / nS)
     assert delivered["scaled"][0] == pytest.approx(share @ leaky_rate(drive, 0), rel=0.03)
     assert delivered["scaled"][0] > 1.05 * ALL  # the control
     assert delivered["scaled"][-10:].mean() == pytest.approx(ALL, rel=0.01)
-    np.testing.assert_allclose(after["scaled"].spikes - divided["scaled"].spikes, 400, rtol=0.1)
+    # dw/dt = w (1 - rate/20 Hz)/5 s, so that spikes beyond 400 are 100 times the fall of log w, but for what the averaged rate lags behind
+    factor = np.zeros(2 * SIZE)
+    factor[divided["incoming"].synapses["post"]] = weights(after, "incoming") / weights(divided, "incoming")
+    beyond = recording["scaled"].counts - 400
+    np.testing.assert_allclose(beyond, -100 * np.log(factor), atol=3)
+    assert abs(beyond).max() > 6
 
 
 def test_on_the_library_as_on_numpy_and_in_two_pieces():

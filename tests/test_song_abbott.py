@@ -101,8 +101,8 @@ def test_weights_divide_at_full_length(study, rate, tmp_path):
     assert divided == pytest.approx(parts, abs=0.05) and fired == pytest.approx(output, abs=2)
     others = [other for other in REFERENCE if other != rate]
     assert all(divided != pytest.approx(REFERENCE[other][0], abs=0.05) for other in others)  # the control
-    assert cv == pytest.approx(IRREGULAR, abs=0.05)
     if rate == 10:
+        assert cv == pytest.approx(IRREGULAR, abs=0.05)
         early = means(found["early"], study.COLUMNS[:3])
         assert early == pytest.approx(EARLY, abs=0.05) and early != pytest.approx(parts, abs=0.05)
 

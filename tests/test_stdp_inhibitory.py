@@ -118,7 +118,7 @@ def as_in_nest(pre, post, weight, eta, alpha, tau, w_max):
     rule = RULE.replace(w_max=w_max * unit, eta=eta / w_max, tau=tau, target_rate=alpha / (2 * tau))
     circuit = pairs_of_cells(1, rule, weight=weight * unit)
     pre, post = (trains([SHIFT + STRETCH * np.array(times)]) for times in (pre, post))
-    after, _ = play(circuit, pre, post, 250 * ms)
+    after, _ = play(circuit, pre, post, 110 * ms)
     return float(after["plastic"].weight[0] / unit)
 
 

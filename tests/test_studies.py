@@ -34,6 +34,7 @@ def test_all_studies_are_tested():
         "growing_up.py",
         "inhibitory_balance.py",
         "network_biophysical_vs_leaky.py",
+        "song_abbott.py",
     ]
 
 

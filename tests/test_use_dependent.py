@@ -66,12 +66,12 @@ def test_use_is_counts_over_age_of_the_recording():
     source, cells = ns.create("source", "spike_source", 6), ns.create("cells", "leaky_adaptive_threshold", 4)
     projection = ns.connect(source, cells, "static", ns.FixedProbability(0.6), receptor="v", weight=0.1 * mV, seed=1).replace(name="fixed")
     circuit = ns.Circuit([source, cells], [projection], seed=2)
-    images = ns.Presentations("source", np.arange(6)[None] * 20 * Hz, duration=50 * ms)
     counts, age = np.zeros(7), 0.0
     for divided in (False, True):
         if divided:
             circuit = ns.apply(circuit, ns.Events.divide("source", [5], rng=np.random.default_rng(3)))
             counts[6] = counts[5]  # a daughter goes on from her mother's
+        images = ns.Presentations("source", np.arange(6)[None] * 20 * Hz, duration=300 * ms, start=circuit.time)
         circuit, recording = ns.simulate(circuit, 300 * ms, inputs=[images], backend=ns.Brian2(dt=DT * ms, target="numpy"), progress=False)
         counts[: len(recording["source"].counts)] += recording["source"].counts
         age += 0.3

@@ -5,7 +5,7 @@ from neurosim.measures.coincidence import HIGHEST_CHANCE, Coincidence, coinciden
 from neurosim.measures.comparison import POWERED, Comparison, paired_comparison
 from neurosim.measures.distances import van_rossum, victor_purpura
 from neurosim.measures.excitability import FiringOnset, fi_type
-from neurosim.measures.pairings import Pairings, best_factors, normalised_error
+from neurosim.measures.pairings import Pairings, best_sum, normalised_error
 from neurosim.measures.patterns import FiringPattern, firing_pattern
 from neurosim.measures.profiles import isi_distance, spike_distance, spike_synchronization
 from neurosim.measures.responses import assign_labels, responses, vote
@@ -26,7 +26,7 @@ __all__ = [
     "Pairings",
     "action_potentials",
     "assign_labels",
-    "best_factors",
+    "best_sum",
     "binned_counts",
     "coincidence",
     "coincidence_factor",

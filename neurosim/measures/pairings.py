@@ -73,13 +73,15 @@ def normalised_error(found: Pairings, data: Pairings) -> float:
     return float(np.mean(((found.at(data) - data.changes) / _errors(data)) ** 2))
 
 
-def best_factors(parts: Sequence[Pairings], data: Pairings) -> np.ndarray:
-    """Return the factors, 0 or more, on several pairings whose sum comes nearest to data: amplitudes of a rule that is linear in them.
+def best_sum(parts: Sequence[Pairings], data: Pairings) -> tuple[np.ndarray, Pairings]:
+    """Return factors, 0 or more, on several pairings and their weighted sum, which comes as near to data as it can.
 
-    Least squares, weighted by the errors of the data; raises as `normalised_error` does.
+    That is the fit of a rule that is linear in its amplitudes: least squares, weighted by the errors of the data. The sum has the protocols
+    of the first. Raises as `normalised_error` does.
     """
-    errors = _errors(data)
-    return nnls(np.stack([part.at(data) / errors for part in parts], axis=-1), data.changes / errors)[0]
+    first, errors = parts[0], _errors(data)
+    factors, _ = nnls(np.stack([part.at(data) / errors for part in parts], axis=-1), data.changes / errors)
+    return factors, Pairings(first.lags, first.rates, sum(factor * part.at(first) for factor, part in zip(factors, parts, strict=True)))
 
 
 def _errors(data: Pairings) -> np.ndarray:

@@ -4,6 +4,7 @@ All use one population `exc` and the projections `plastic` and `fixed`, so that 
 """
 
 from dataclasses import replace
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -26,6 +27,7 @@ RECIPES = {
     "traub_miles": ("g_exc", 1.5 * nS, "g_inh", 2 * nS, (-70, -60), 400 * Hz, 4 * nS, 50 * pA, 60 * pA),
     "hodgkin_huxley": ("g_exc", 4 * nS, "g_inh", 4 * nS, (-70, -62), 400 * Hz, 12 * nS, 1 * nA, 0.3 * nA),
 }
+load_cell, load_synapse = cache(ns.load_cell), cache(ns.load_synapse)  # a model never changes, and is checked for up to 80 ms
 NUMPY = ns.Brian2(target="numpy")
 CYTHON = ns.Brian2(target="cython")
 LIBRARY = ns.Brian2(target="library", arithmetic="strict")
@@ -56,12 +58,12 @@ def build(cell, size=20, chance=0.2, contacts=2, seed=3, strength=1.0, inhibitio
     excitatory, unit, inhibitory, brake, (low, high), *_ = RECIPES[cell]
     rng = np.random.default_rng(seed)
     state = {"v": rng.uniform(low, high, size) * mV}
-    exc = ns.create("exc", cell, size, state=state, spread=spread, seed=seed)
-    stdp = ns.load_synapse("stdp_pair").replace(w_max=2 * strength * unit, A_plus=0.03, A_minus=0.02)
+    exc = ns.create("exc", load_cell(cell), size, state=state, spread=spread, seed=seed)
+    stdp = load_synapse("stdp_pair").replace(w_max=2 * strength * unit, A_plus=0.03, A_minus=0.02)
     projections = []
     for name, synapse, receptor, scale in [
         ("plastic", stdp, excitatory, unit),
-        ("fixed", ns.load_synapse("static"), inhibition or inhibitory, brake),
+        ("fixed", load_synapse("static"), inhibition or inhibitory, brake),
     ]:
         pre, post = np.nonzero(rng.random((size, size)) < chance)
         pre, post = np.repeat(pre, contacts), np.repeat(post, contacts)

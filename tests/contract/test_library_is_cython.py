@@ -1,9 +1,10 @@
-"""Under strict arithmetic a library gives the bits of the Cython target, for every synapse file and each kind of cell of the catalogue.
+"""Under strict arithmetic a library gives the bits of the Cython target, for each kind of synapse and of cell of the catalogue.
 
 Each cell takes 10 to 25 s where nothing of it is compiled yet. So one of each spike rule, of which one learns from presentations, are
-compared in every run of the tests, and all others with `-m slow`.
+compared in every run of the tests, and all others with `-m slow`. Of synapses there are those of constant weight, with traces, with normalisation and, in
+one cell, with statements of every time step and variables that cells keep; test_every_rule has all.
 
-One circuit for each cell file holds a population of sources that is shown images, every synapse file, every receptor, noise, step
+One circuit for each cell file holds a population of sources that is shown images, these synapses, every receptor, noise, step
 currents and delays; it lives through edits, carried out by the library's engine on one side and by plain surgery on the other.
 """
 
@@ -19,6 +20,8 @@ from neurosim.units import Hz, cm, ms, mV, pA, quantity, second, uA
 
 MODELS = {model.name: model for model in map(ns.load_cell, ns.cells()) if any(receptor.unitary for receptor in model.receptors.values())}
 EACH_KIND = ("leaky_adaptive_threshold", "hodgkin_huxley")
+SYNAPSES = ("static", "stdp_pair", "stdp_potentiation")
+MORE = {"hodgkin_huxley": ("stdp_voltage",)}
 DRIVE = {"adex": 25, "exponential_leaky": 20, "izhikevich": 8}  # where more than for the others is needed to spike
 LENGTHS = [250, 330, 420]  # time steps; images change every 150 from step 50 on
 SIZE = 60
@@ -47,11 +50,12 @@ def synapse(name, unit):
 def everything(cell, seed=5, dt=DT):
     """A population of cells with each synapse file onto it, each of its receptors, and sources."""
     rng = np.random.default_rng(seed)
-    model = model_of(cell)
+    synapses = (*SYNAPSES, *MORE.get(cell, ()))
+    model = model_of(cell).keeping(*synapses)
     source, exc = ns.create("source", "spike_source", 8), ns.create("exc", model, SIZE, seed=seed)
     excitatory, *others = jumps(model)
     unit = quantity(model.receptors[excitatory].unitary, model.receptors[excitatory].dimensions)
-    kinds = [("given", source, "static", excitatory, 1.0), *((name, exc, name, excitatory, 0.05) for name in ns.synapses())]
+    kinds = [("given", source, "static", excitatory, 1.0), *((name, exc, name, excitatory, 0.05) for name in synapses)]
     kinds += [(f"by_{receptor}", exc, "static", receptor, 0.1) for receptor in others]
     projections = []
     for name, pre, kind, receptor, scale in kinds:
@@ -135,8 +139,10 @@ def test_control_fast_arithmetic_has_other_bits(cell):
     assert "exc.v" in differences(ours[0][0], theirs[0][0])
 
 
-def test_every_synapse_file_and_every_kind_of_cell_is_there():
-    assert set(ns.synapses()) <= set(everything(EACH_KIND[0]).projections)
+def test_every_kind_of_synapse_and_of_cell_is_there():
+    there = {projection.synapse for name in EACH_KIND for projection in everything(name).projections.values()}
+    for kind in (lambda model: bool(model.normalise), lambda model: bool(model.on_step), lambda model: bool(model.post.lines), lambda model: model.remembers):
+        assert {kind(model) for model in there} == {False, True}
     for kind in (lambda model: model.spike.rule, lambda model: bool(model.on_presentation)):
         assert {kind(MODELS[name]) for name in EACH_KIND} == set(map(kind, MODELS.values()))
 

@@ -1,0 +1,333 @@
+"""What synapse files are made of: traces, statements of every time step, what cells keep for them, marked cells, and several synapses of a pair."""
+
+import numpy as np
+import pytest
+from plastic_pairs import W_MAX, change, pairs_of_cells, play, trains
+
+import neurosim as ns
+from neurosim.units import Hz, ms, mV, nS, volt
+
+NUMPY = ns.Brian2(dt=1 * ms, target="numpy")
+STDP = ns.load_synapse("stdp_pair").replace(w_max=W_MAX, A_plus=0.03, A_minus=0.02)
+
+
+def synapse(**tables):
+    """A synapse model from tables, with what every file has."""
+    entry = {"meaning": "a number", "source": "chosen"}
+    tables["parameters"] = {
+        name: {"meaning": "a weight", "dimension": "weight", **({} if value is None else {"value": value})} if name.startswith("w_") else {**entry, "value": value}
+        for name, value in tables.get("parameters", {}).items()
+    }
+    given = {"name": "mine", "summary": "A synapse of a test.", "references": ["Made for this test."], "on_pre": "deliver(weight)", **tables}
+    return ns.SynapseModel.from_specification(given)
+
+
+def random_trains(number, seed=5):
+    """Trains of both sides in 200 ms, never at once."""
+    rng = np.random.default_rng(seed)
+    return [[np.sort(rng.choice(19, size=rng.integers(4, 9), replace=False)) * 10.0 + offset for offset in (12, 15)] for _ in range(number)]
+
+
+# --- traces and statements of every time step ------------------------------------------------------------------------
+
+
+def traced(flag, tau="20*ms"):
+    """A pair rule whose traces are brought up to date at spikes, or solved in every time step."""
+    return synapse(
+        equations=f"dx/dt = -x/tau : 1 ({flag})\ndy/dt = -y/tau : 1 ({flag})",
+        on_pre="deliver(weight)\nx += 1\nweight = clip(weight - 0.02*w_max*y, w_min, w_max)",
+        on_post="y += 1\nweight = clip(weight + 0.03*w_max*x, w_min, w_max)",
+        bounds=["w_min", "w_max"], initial={"x": "0", "y": "0"}, parameters={"tau": tau, "w_min": 0, "w_max": None},
+    ).replace(w_max=W_MAX)  # fmt: skip
+
+
+def test_a_trace_of_every_step_is_the_one_of_spikes():
+    rules = {"at_spikes": traced("event-driven"), "at_steps": traced("clock-driven"), "other": traced("clock-driven", "20.1*ms")}
+    times = random_trains(12)
+    circuit = pairs_of_cells(len(times), rules, weight=0.4 * W_MAX)
+    after, _ = play(circuit, trains(one for one, _ in times), trains(one for _, one in times), 215 * ms, dt=1 * ms)
+    spikes, steps, other = (change(circuit, after, name) for name in rules)
+    np.testing.assert_allclose(steps, spikes, rtol=1e-9)
+    assert (abs(spikes) > 1e-3).all() and (abs(other / spikes - 1) > 1e-5).all()  # the control: another time constant
+
+
+def test_statements_of_every_step_sum_up():
+    """Over 100 steps: time itself, a clock-driven trace after its spike at 30 ms, and a potential that decays from 3 mV above rest.
+
+    The trace is read at the end of a step in which its equation was solved before the spike came; of the potential each step has one more
+    decay. Weights change by a hundredth of the sum of the trace.
+    """
+    rule = synapse(
+        equations="dx/dt = -x/tau : 1 (clock-driven)\nage : second\narea : volt*second",
+        on_pre="deliver(0*weight)\nx += 1",
+        on_step="age += dt; area += (v_post - E)*dt; weight = clip(weight + w_max*0.01*x*dt/tau, w_min, w_max)",
+        bounds=["w_min", "w_max"], initial={"x": "0", "age": "0*second", "area": "0*volt*second"},
+        parameters={"tau": "10*ms", "E": "-65*mV", "w_min": 0, "w_max": None},
+    ).replace(w_max=W_MAX)  # fmt: skip
+    circuit = pairs_of_cells(2, rule).set("post", v=[-62, -65] * mV)
+    after, _ = play(circuit, [(0, 30.0)], [], 100 * ms, dt=1 * ms)
+    synapses = after["plastic"].synapses
+    np.testing.assert_allclose(synapses["age"], 0.1, rtol=1e-12)
+    decay = np.exp(-1 / 50)
+    np.testing.assert_allclose(synapses["area"], [3e-3 * 1e-3 * decay * (1 - decay**100) / (1 - decay), 0], rtol=1e-9, atol=1e-15)
+    left = np.exp(-1 / 10)
+    np.testing.assert_allclose(change(circuit, after), [0.01 * 0.1 * (1 - left**70) / (1 - left), 0], rtol=1e-9)
+    assert abs(synapses["area"][0] / (3e-3 * 1e-3 * (1 - decay**100) / (1 - decay)) - 1) > 0.01  # the control: one decay less
+
+
+def test_statements_read_both_cells():
+    """A potential on either side; at spikes of the cell it is the one above the threshold, before the reset."""
+    rule = synapse(
+        equations="before : volt\nat_spike : volt\npre_at_end : volt\ntheta_at_end : volt",
+        on_pre="deliver(weight)\nbefore = v_post - v_pre", on_post="at_spike = v_post", on_step="pre_at_end = v_pre; theta_at_end = theta_post",
+        initial=dict.fromkeys(("before", "at_spike", "pre_at_end", "theta_at_end"), "0*volt"), post={"equations": "theta : volt", "initial": {"theta": "0*volt"}},
+    )  # fmt: skip
+    assert rule.reads == {"v_pre", "v_post", "theta_post"}
+    source = ns.create("source", "leaky_adaptive_threshold", 1, state={"v": -50 * mV})
+    target = ns.create("target", "leaky_adaptive_threshold", 1, state={"theta": 2 * mV})
+    projection = ns.connect(source, target, rule, ns.OneToOne(), receptor="v", weight=10 * mV, delay=2 * ms)
+    after, recording = ns.simulate(ns.Circuit([source, target], [projection]), 5 * ms, backend=NUMPY, progress=False)
+    assert [recording[name].counts.tolist() for name in ("source", "target")] == [[1], [1]]
+    synapses = {name: float(after["source_to_target"].synapses[name][0]) for name in rule.variables}
+    # the source spikes in the first step and rests at -65 mV; the target jumps by 10 mV in the third and spikes in the fourth
+    decayed = -0.065 + 0.010 * np.exp(-1 / 50)
+    assert synapses == pytest.approx({"before": 0.010, "at_spike": decayed, "pre_at_end": -0.065, "theta_at_end": 0.0021}, rel=1e-9)
+
+
+# --- what cells keep -------------------------------------------------------------------------------------------------
+
+RATE = {"equations": "drate/dt = -rate/tau_rate : Hz", "on_spike": "rate += 1/tau_rate", "initial": {"rate": "0*Hz"}}
+READS_RATE = {"on_pre": "deliver(weight)\nseen = rate_post", "equations": "seen : Hz", "initial": {"seen": "0*Hz"}, "post": RATE}
+
+
+def reader(tau_rate="50*ms", **tables):
+    return synapse(**{**READS_RATE, **tables}, parameters={"tau_rate": tau_rate})
+
+
+def test_keeping_adds_each_thing_once():
+    cell = ns.load_cell("leaky").keeping("hebbian_rate")
+    assert set(cell.variables) == {"v", "rate"} and cell.spike.on_spike == "rate += 1/tau_rate"
+    again = cell.keeping("hebbian_rate", "oja", "static")
+    assert again.specification() == cell.specification()
+    both = cell.keeping("bcm", "stdp_voltage")
+    assert set(both.variables) == {"v", "rate", "theta_m", "u_minus", "u_plus"} and both.spike.on_spike == cell.spike.on_spike
+    assert "tau_theta" in both.parameters and "eta" not in both.parameters
+    assert ns.load_cell("leaky").keeping().specification() == ns.load_cell("leaky").specification()
+
+
+def test_two_rules_share_what_a_cell_keeps():
+    """The rate that both read is exp(-t/50 ms)/50 ms after each spike of the cell."""
+    rules = {"one": reader(), "two": reader(name="yours")}
+    circuit = pairs_of_cells(1, rules, weight=0.1 * W_MAX)
+    after, _ = play(circuit, [(0, 80.0)], [(0, 20.0), (0, 50.0)], 100 * ms, dt=1 * ms)
+    expected = (np.exp(-60 / 50) + np.exp(-30 / 50)) / 0.05
+    assert [float(after[name].synapses["seen"][0]) for name in rules] == pytest.approx([expected] * 2, rel=1e-9)
+
+
+def test_a_subexpression_that_cells_keep_is_read():
+    post = {**RATE, "equations": f"{RATE['equations']}\nexcess = rate - 10*Hz : Hz"}
+    rule = reader(post=post, on_pre="deliver(weight)\nseen = excess_post")
+    circuit = pairs_of_cells(1, rule, weight=0.1 * W_MAX)
+    after, _ = play(circuit, [(0, 80.0)], [(0, 50.0)], 100 * ms, dt=1 * ms)
+    assert float(after["plastic"].synapses["seen"][0]) == pytest.approx(np.exp(-30 / 50) / 0.05 - 10, rel=1e-9)
+
+
+OTHERS = {
+    "equation": (
+        {"post": {**RATE, "equations": "drate/dt = -2*rate/tau_rate : Hz"}},
+        "cell model 'leaky' has another 'rate' than synapse model 'mine' needs (drate/dt = -rate/tau_rate : Hz and drate/dt = -2*rate/tau_rate"
+        " : Hz); give them the same one, or rename it.",
+    ),
+    "parameter": (
+        {"tau_rate": "60*ms"},
+        "cell model 'leaky' has another 'tau_rate' than synapse model 'mine' needs (50. ms and 60. ms); give them the same one, or rename it.",
+    ),
+    "name of a parameter": (
+        {"post": {"equations": "g_L : Hz", "initial": {"g_L": "0*Hz"}}, "on_pre": "deliver(weight)\nseen = g_L_post"},
+        "cell model 'leaky': 'g_L' is both a parameter and in the equations; rename one of them.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_cells_that_cannot_keep_both(other):
+    tables, message = OTHERS[other]
+    cell = ns.load_cell("leaky").keeping(reader())
+    with pytest.raises(ValueError) as caught:
+        cell.keeping(reader(**tables))
+    assert str(caught.value) == message
+
+
+MISSING = {
+    "a variable": (
+        "leaky_conductance", reader(),
+        "projection 'pre_to_post' needs the variable 'rate' of its postsynaptic cells for synapse model 'mine', which 'leaky_conductance' "
+        "lacks; create the population from ns.load_cell('leaky_conductance').keeping('mine')",
+    ),
+    "another parameter": (
+        ns.load_cell("leaky_conductance").keeping(reader()), reader("60*ms"),
+        "projection 'pre_to_post': tau_rate is 60. ms in synapse model 'mine' and 50. ms in its target cells; make the cells with "
+        ".keeping(...) of this synapse",
+    ),
+    "another equation": (
+        ns.load_cell("leaky_conductance").keeping(reader()), reader(post={**RATE, "equations": "drate/dt = -2*rate/tau_rate : Hz"}),
+        "projection 'pre_to_post': synapse model 'mine' keeps another 'rate' in its cells than 'leaky_conductance' has; make the cells with "
+        ".keeping(...) of it",
+    ),
+    "half of what is kept": (
+        ns.load_cell("leaky_conductance").keeping(reader()),
+        reader(post={"equations": "dmean/dt = (rate - mean)/tau_rate : Hz\n" + RATE["equations"], "initial": {"mean": "0*Hz", "rate": "0*Hz"}}),
+        "projection 'pre_to_post' needs the variable 'mean' of its postsynaptic cells for synapse model 'mine', which 'leaky_conductance' "
+        "lacks; create the population from ns.load_cell('leaky_conductance').keeping('mine')",
+    ),
+    "a potential of sources": (
+        "leaky_conductance", synapse(on_pre="deliver(weight)\nseen = v_pre", equations="seen : volt", initial={"seen": "0*volt"}),
+        "projection 'pre_to_post' needs the variable 'v' of its presynaptic cells for synapse model 'mine', which 'spike_source' lacks; use "
+        "cells that have it",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_cells_that_lack_what_a_synapse_reads(missing):
+    cell, rule, message = MISSING[missing]
+    pre, post = ns.create("pre", "spike_source", 1), ns.create("post", cell, 1)
+    with pytest.raises(ValueError) as caught:
+        ns.connect(pre, post, rule, ns.AllToAll(), receptor="g_exc", weight=1 * nS)
+    assert str(caught.value) == message
+
+
+# --- synapses that cannot be -----------------------------------------------------------------------------------------
+
+VALID = '''
+name = "mine"
+summary = "A synapse with all that a file can hold."
+references = ["Made for this test."]
+equations = """
+dx/dt = -x/tau : 1 (clock-driven)
+dy/dt = -y/tau : 1 (event-driven)
+"""
+on_pre = """
+deliver(weight)
+x += 1
+weight = clip(weight - A*w_max*y, w_min, w_max)
+"""
+on_post = "y += 1"
+on_step = "weight = clip(weight + A*w_max*x*rate_post*dt, w_min, w_max)"
+bounds = ["w_min", "w_max"]
+[initial]
+x = "0"
+y = "0"
+[post]
+equations = "drate/dt = -rate/tau_rate : Hz"
+on_spike = "rate += 1/tau_rate"
+[post.initial]
+rate = "0*Hz"
+[parameters]
+tau      = { value = "20*ms", meaning = "time constant of both traces", source = "chosen" }
+tau_rate = { value = "100*ms", meaning = "time constant of the rate", source = "chosen" }
+A        = { value = 0.01, meaning = "amplitude", source = "chosen" }
+w_min    = { dimension = "weight", value = 0, meaning = "lower bound" }
+w_max    = { dimension = "weight", meaning = "upper bound" }
+'''
+
+# what is exchanged for what, and what is said after the path of the file; Brian2's own words stand where the message has {}
+SLIPS = {
+    "a negative time constant": ('"20*ms"', '"-20*ms"', ": parameter 'tau' is -20. ms; a time is not negative."),
+    "a time constant of 0": ('"20*ms"', '"0*ms"', ": parameter 'tau' is 0. s and equations divide by it; give a time above 0."),
+    "a time constant of 0 in cells": ('"100*ms"', '"0*ms"', ": parameter 'tau_rate' is 0. s and equations divide by it; give a time above 0."),
+    "an equation between spikes that reads a cell": (
+        "-y/tau : 1 (event-driven)",
+        "(v_post/mV - y)/tau : 1 (event-driven)",
+        ": equation of 'y' reads v_post, which changes between spikes; make it (clock-driven).",
+    ),
+    "an unknown variable of cells": (
+        "rate_post*dt",
+        "rat_post*dt",
+        ": 'rat_post' is not defined; of cells are read v_pre, v_post, rate_post, others are declared in [post].",
+    ),
+    "a given variable that is none": (
+        'on_spike = "rate',
+        'given = ["reward"]\non_spike = "rate',
+        ": [post]: given names 'reward', which is no variable of its equations (rate).",
+    ),
+    "an equation that is not linear": (
+        "-x/tau : 1 (clock-driven)",
+        "-x**2/tau : 1 (clock-driven)",
+        ": equations are (clock-driven), which needs each dx/dt to be linear in x{}; write what is not as statements of on_step.",
+    ),
+    "a table [post] without initial values": (
+        '[post.initial]\nrate = "0*Hz"\n',
+        "",
+        ": [post] lacks the key 'initial'; add it.",
+    ),
+    "initial values of something else": (
+        '[post.initial]\nrate = "0*Hz"',
+        '[post.initial]\nrat = "0*Hz"',
+        ": [post]: initial has rat; give a value to each of rate.",
+    ),
+    "an unknown key of [post]": ('on_spike = "rate', 'on_spik = "rate', ": [post] has an unknown key 'on_spik'. Did you mean 'on_spike'?"),
+    "a unit of [post]": (
+        "-rate/tau_rate : Hz",
+        "-rate : Hz",
+        ": [post] equation of 'rate': '-rate' has the unit Hz, but it must have Hz/second.",
+    ),
+    "a spike that changes the synapse": (
+        '"rate += 1/tau_rate"',
+        '"x += 1"',
+        ": [post] on_spike: 'x' cannot be assigned. Choose one of: rate.",
+    ),
+    "a name like one of a cell": (
+        "dy/dt = -y/tau : 1 (event-driven)",
+        "dy_post/dt = -y_post/tau : 1 (event-driven)",
+        ": equation of 'y_post': names that end so are those by which synapses read their cells; choose another.",
+    ),
+    "the time step at spikes": ("- A*w_max*y", "- A*w_max*y*dt/tau", ": on_pre: 'dt' in {} is not defined.{}"),
+    "a delivery in every step": (
+        'on_step = "weight',
+        'on_step = "deliver(weight); weight',
+        ": on_step: deliver(weight) belongs in on_pre, where a spike arrives.",
+    ),
+    "a potential of its own": (
+        '"drate/dt = -rate/tau_rate : Hz"',
+        '"drate/dt = -rate/tau_rate : Hz\\nv : volt"',
+        ": [post] has an equation of 'v', the potential that each cell has of its own; give what is kept another name.",
+    ),
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    def read(old="", new=""):
+        assert VALID.count(old) == 1 or not old
+        path = tmp_path / "mine.toml"
+        path.write_text(VALID.replace(old, new))
+        return ns.load_synapse(path), str(path)
+
+    return read
+
+
+def test_the_valid_file_runs(load):
+    rule = load()[0].replace(w_max=W_MAX)
+    times = random_trains(2)
+    circuit = pairs_of_cells(2, rule)
+    after, _ = play(circuit, trains(one for one, _ in times), trains(one for _, one in times), 215 * ms, dt=1 * ms)
+    assert (abs(change(circuit, after)) > 1e-4).all()
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_in_a_file_of_a_synapse(load, tmp_path, slip):
+    old, new, message = SLIPS[slip]
+    with pytest.raises(ValueError) as caught:
+        load(old, new)
+    said, expected = str(caught.value), f"{tmp_path / 'mine.toml'}{message}"
+    pieces = expected.split("{}")
+    assert said.startswith(pieces[0]) and said.endswith(pieces[-1]) and "\n" not in said
+    assert len(pieces) > 1 or said == expected
+
+
+def test_cells_keep_no_weights(load):
+    rule, _ = load("-rate/tau_rate : Hz", "(w_max/w_max*Hz - rate)/tau_rate : Hz")
+    with pytest.raises(ValueError) as caught:
+        ns.load_cell("leaky").keeping(rule)
+    assert str(caught.value) == "synapse model 'mine' keeps w_max in its cells, which know no weights; give it a unit of its own."
