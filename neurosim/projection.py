@@ -8,6 +8,7 @@ import numpy as np
 
 from neurosim.distributions import draw
 from neurosim.errors import near
+from neurosim.expressions import names_in, statements
 from neurosim.models import Receptor, SynapseModel, load_synapse, psp
 from neurosim.population import NEVER, Population, check_name
 from neurosim.randomness import generator
@@ -176,6 +177,7 @@ def connect(
         )
     synapse.check_weight(slot.dimensions)
     synapse.check_cells(source.model, target.model, f"projection {name!r}")
+    _check_refractory(source, target, slot, synapse, f"projection {name!r}")
     _check_sign_holds(source, slot, synapse, f"projection {name!r}")
     if isinstance(weight, psp):
         weight = weight.weight(slot, f"weight of projection {name!r}")
@@ -261,6 +263,28 @@ def _check_sign_holds(source: Population, receptor: Receptor, synapse: SynapseMo
             f"{what} could turn the sign of the {source.sign} population {source.name!r}: weights of synapse model {synapse.name!r} change "
             f"and have {has}; give bounds on one side of 0, or leave sign undeclared"
         )
+
+
+def _check_refractory(source: Population, target: Population, receptor: Receptor, synapse: SynapseModel, what: str) -> None:
+    """Raise ValueError where Brian2 would look at the refractoriness of the wrong side.
+
+    What holds still while a cell is refractory is written only while it is not: where statements also read such a variable of the
+    presynaptic cell, Brian2 2.9 takes that cell's refractoriness for both, or breaks off.
+    """
+    held = {f"{name}_{end}" for end, one in (("pre", source), ("post", target)) for name in _held(one)}
+    read = {name for line in statements(synapse.on_pre) for name in names_in(line.expression)}
+    written = {line.target for line in statements(receptor.effect)}
+    for name in sorted(held & read):
+        if name.endswith("_pre") and held & written:
+            raise ValueError(
+                f"{what}: on_pre of synapse model {synapse.name!r} reads {name}, and receptor {receptor.name!r} changes "
+                f"{sorted(held & written)[0]}, both of which hold still in refractory cells; read it in on_step, or use a receptor that "
+                "changes a conductance"
+            )
+
+
+def _held(population: Population) -> list[str]:
+    return [name for name, line in population.model.lines.items() if "unless refractory" in line.flags]
 
 
 def _side(population: Population) -> Side:

@@ -7,7 +7,7 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.stimuli import Bound, Input
-from neurosim.units import DIMENSIONLESS, Quantity, quantity, to_si
+from neurosim.units import Quantity, to_si
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +34,7 @@ class Reward(Input):
             )
         rows, *_ = self._heirs(population)
         steps = self._steps(self.times, dt)
-        unit = quantity(1.0, variables[self.variable]) if variables[self.variable] is not DIMENSIONLESS else DIMENSIONLESS
-        amount = np.asarray(to_si(self.amount, unit, f"amount of input {self.label!r}"), dtype=float)
+        amount = np.asarray(to_si(self.amount, variables[self.variable], f"amount of input {self.label!r}"), dtype=float)
         if amount.shape not in ((), steps.shape) or not np.isfinite(amount).all():
             raise ValueError(
                 f"amount of input {self.label!r} is {self.amount}; give one finite value, or one for each of {steps.size} times"

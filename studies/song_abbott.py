@@ -51,26 +51,28 @@ class Arm:
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold what a scale fixes: seconds by input rate in Hz and of the controls, seconds of an epoch and of potentials, how it is computed."""
+    """Hold what a scale fixes: seconds by input rate in Hz, of controls, an epoch and potentials; whether half the dt is run; the target."""
 
     durations: Mapping = field(default_factory=lambda: {10: 3500, 20: 1000, 40: 1000})
     controls: float = 300
     epoch: float = 10
     shown: float = 0.3
+    halved: bool = True
     target: str = "library"
 
     def arms(self) -> dict[str, Arm]:
         """Name the simulations of the study, controls last; these have the fastest input."""
         arms = {f"{rate} Hz": Arm(rate, duration) for rate, duration in self.durations.items()}
         fastest = max(self.durations)
+        if self.halved:
+            arms[f"{fastest} Hz, half the dt"] = Arm(fastest, self.durations[fastest], dt=0.05)
         return arms | {
-            f"{fastest} Hz, half the dt": Arm(fastest, self.durations[fastest], dt=0.05),
             f"{fastest} Hz, weak depression": Arm(fastest, self.controls, ratio=0.9),
             f"{fastest} Hz, no learning": Arm(fastest, self.controls, learning=0.0),
         }
 
 
-PLANS = {"full": Plan(), "small": Plan({20: 300, 40: 300}, 100), "smoke": Plan({20: 0.04, 40: 0.04}, 0.04, 0.02, 0.02, "numpy")}
+PLANS = {"full": Plan(), "small": Plan({20: 300, 40: 300}, 100), "smoke": Plan({40: 0.04}, 0.04, 0.02, 0.02, False, "numpy")}
 
 
 def network(arm: Arm, cells: int, seed: int) -> ns.Circuit:

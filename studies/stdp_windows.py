@@ -1,14 +1,17 @@
 """What does each rule of plasticity make of pairs of spikes, at each lag and each rate, and which comes near to the experiments?
 
-A presynaptic source and a teacher whose brief strong synapse makes the postsynaptic cell spike at once give 60 pairs of spikes, at lags from
--100 to 100 ms and 1 Hz, and at lags of 10 and -10 ms and 0.1 to 50 Hz. Every rule of the catalogue has a synapse there, too weak to matter,
-in leaky and in Hodgkin-Huxley cells. Synapses learn at a hundredth of their rate and changes are multiplied by 100, so that no bound is
-met. Pair rules have the amplitudes that Bi & Poo fitted to theirs; what is a share of w_max elsewhere is one of the weight, as in the papers. The
-voltage rule has its thresholds as far above the cell's rest as in its own cell. A reward comes once, 1 s after the last pair. For short-term
-plasticity the change is that of what the last spike delivers, compared with the first. E is the mean square of the distance from
-Sjöström's data in standard errors; also given at the best common factor on a rule's amplitudes.
+A source gives presynaptic spikes, a teacher's brief strong synapse postsynaptic ones: 60 pairs with lags from -100 to 100 ms at 1 Hz, and
+with lags of 10 and -10 ms at 0.1 to 50 Hz. Every rule of the catalogue has a synapse there, too weak to matter, in leaky and in
+Hodgkin-Huxley cells. Synapses learn at a hundredth of their rate and changes are multiplied by 100, so that none meets its bounds. A share
+of w_max is taken as one of the weight. Pair rules have the amplitudes that Bi & Poo fitted; the voltage rule has its thresholds as far above
+rest as in the authors' own cell. A reward comes once, 1 s after the last pair. For short-term plasticity the change is how much more or less
+the last spike delivers than the first. E is the mean square of the distance from Sjöström's data in standard errors, as it is and with
+all amplitudes of a rule multiplied by the best common factor. Nothing is random.
 
-Expected finding: rules of spikes do the same in both cells.
+Expected finding: rules that see spikes alone do the same in both cells. Triplets come within a standard error of Sjöström's data (E = 0.34,
+minimal 0.36, nearest 0.23); pairs do not, whatever their amplitudes are (7.6), and no other rule does. The voltage rule is blind in leaky
+cells, which have no spike in their potential; in Hodgkin-Huxley cells it potentiates, but hyperpolarisation after the spike leaves little
+depression. What was fitted to hippocampal culture at low rates need not hold at others: with all pairs it depresses without end.
 
 References: Bi & Poo (1998), doi:10.1523/JNEUROSCI.18-24-10464.1998, and their fit (2001), doi:10.1146/annurev.neuro.24.1.139;
 Sjöström, Turrigiano & Nelson (2001), doi:10.1016/S0896-6273(01)00542-6; Pfister & Gerstner (2006),
@@ -23,12 +26,11 @@ import numpy as np
 
 import neurosim as ns
 from neurosim import figures, measures, study
-from neurosim.measures import Pairings
+from neurosim.measures import Pairings, best_sum, normalised_error
 from neurosim.units import Hz, Quantity, ms, mV, nS
 
 W_MAX, LEARNING = 1e-3 * nS, 0.01
 PAIRED, LAG = 60, 10  # pairs of a protocol; ms of those at several rates
-DISTANCES = ("E", "factor", "E at it")
 REWARD = 0.5  # as in Izhikevich (2007)
 UP, DOWN = 0.777 / PAIRED, 0.273 / PAIRED  # of a pair: Bi & Poo (2001) for 60, with the decay times in the file
 ABOVE_REST = 25.3 * mV  # from the lower to the upper threshold of Clopath et al. (2010), whose lower one is their cell's rest
@@ -65,10 +67,9 @@ class Cell:
     dt: float
 
 
-LEAKY, HH = "leaky", "Hodgkin-Huxley"
 CELLS = {
-    LEAKY: Cell("leaky_conductance", -60 * mV, 400 * nS, 0.1, 0.1),
-    HH: Cell("hodgkin_huxley", -65 * mV, 800 * nS, 0.5, 0.05),
+    "leaky": Cell("leaky_conductance", -60 * mV, 400 * nS, 0.1, 0.1),
+    "Hodgkin-Huxley": Cell("hodgkin_huxley", -65 * mV, 800 * nS, 0.5, 0.05),
 }
 
 
@@ -90,12 +91,8 @@ class Plan:
         return [(rate, sign * lag) for rate, lags in sizes.items() for lag in lags for sign in (1, -1)]
 
 
-COARSE = Cell("leaky_conductance", -60 * mV, 400 * nS, 1, 1)
-PLANS = {
-    "full": Plan(),
-    "small": Plan(lags=(2, 5, 10, 20, 40, 80)),
-    "smoke": Plan(((LEAKY, COARSE),), 2, ((20, 50),), 20, (5, 10, 20), 20, "numpy"),
-}
+SMOKE = Plan((("leaky", Cell("leaky_conductance", -60 * mV, 400 * nS, 1, 1)),), 2, ((20, 50),), 20, (5, 10, 20), 20, "numpy")
+PLANS = {"full": Plan(), "small": Plan(lags=(2, 5, 10, 20, 40, 80)), "smoke": SMOKE}
 
 
 def rules(rest: Quantity) -> dict[str, dict[str, ns.SynapseModel]]:
@@ -161,9 +158,8 @@ def paired(cell: Cell, plan: Plan, *, folder: Path, progress) -> dict:
 
 def distance(found: Pairings) -> dict:
     """Return E, the best factor on the amplitudes, and E with it."""
-    (factor,), best = measures.best_sum([found], SJOSTROM)
-    errors = (measures.normalised_error(one, SJOSTROM) for one in (found, best))
-    return dict(zip(DISTANCES, (next(errors), float(factor), next(errors)), strict=True))
+    (factor,), best = best_sum([found], SJOSTROM)
+    return {"E": normalised_error(found, SJOSTROM), "factor": float(factor), "E at it": normalised_error(best, SJOSTROM)}
 
 
 def distances(pairings: dict) -> list[dict]:
@@ -174,7 +170,7 @@ def distances(pairings: dict) -> list[dict]:
             rows += [{"rule": rule, "kind": kind, "cell": cell, **distance(one)} for cell, one in cells.items()]
     for cell, both in pairings[PAIR]["all"].items():
         up = pairings[UP_ALONE][""][cell]
-        _, best = measures.best_sum([up, Pairings(up.lags, up.rates, both.changes - up.changes)], SJOSTROM)
+        _, best = best_sum([up, Pairings(up.lags, up.rates, both.changes - up.changes)], SJOSTROM)
         rows.append({"rule": PAIR, "kind": "all, best amplitudes", "cell": cell, **distance(best)})
     return rows
 
@@ -200,7 +196,7 @@ def stdp_windows(run: study.Run) -> tuple[dict, str]:
     rows = distances(pairings)
     study.write_table(run.folder / "distances.csv", rows)
     shown = {f"{row['rule']} {row['kind']}".strip() + f", {row['cell']}": row for row in rows}
-    return found, "\n\n".join([study.tabulate("distance from Sjöström et al. (2001)", shown, DISTANCES), text])
+    return found, "\n\n".join([study.tabulate("distance from Sjöström et al. (2001)", shown, ["E", "factor", "E at it"]), text])
 
 
 if __name__ == "__main__":

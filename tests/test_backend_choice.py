@@ -244,13 +244,7 @@ def test_swept_parameters_need_one_library(unbuilt, arithmetic):
     assert len(compiled.entries()) == (2 if arithmetic == "fast" else 1)
 
 
-def test_control_without_a_sweep_each_value_compiles_anew(unbuilt):
-    for number in range(2):
-        simulate(variant(number), target="library", arithmetic="fast")
-    assert len(compiled.entries()) == 2
-
-
-def test_one_of_two_parameters_is_swept(unbuilt):
+def test_control_each_value_of_a_parameter_that_is_not_swept_compiles_anew(unbuilt):
     for number in range(2):
         simulate(variant(number), target="library", arithmetic="fast", sweep=SWEPT[:1])
     assert len(compiled.entries()) == 2  # A_plus is written into the code

@@ -180,7 +180,11 @@ def test_daughters_get_the_reward_of_their_mother(cells):
 
 @pytest.mark.parametrize("boundary", [1110, 1111, 1300])  # when a reward comes, a time step later, while it decays
 def test_a_run_in_two_parts_is_the_whole_run(boundary):
-    inputs = [ns.SpikeTimes("pre", [0, 1], [100, 110] * ms), ns.SpikeTimes("teacher", [0, 1], [109, 99] * ms), ns.Reward("post", 1110 * ms, 0.5)]
+    inputs = [
+        ns.SpikeTimes("pre", [0, 1], [100, 110] * ms),
+        ns.SpikeTimes("teacher", [0, 1], [109, 99] * ms),
+        ns.Reward("post", 1110 * ms, 0.5),
+    ]
 
     def run(circuit, steps):
         return ns.simulate(circuit, steps * ms, inputs=inputs, backend=LIBRARY, progress=False)[0]
@@ -196,7 +200,11 @@ def test_a_run_in_two_parts_is_the_whole_run(boundary):
 
 
 def test_a_life_is_rewarded_in_the_circuits_own_time():
-    inputs = [ns.SpikeTimes("pre", [0, 1], [100, 110] * ms), ns.SpikeTimes("teacher", [0, 1], [109, 99] * ms), ns.Reward("post", [600, 900] * ms, 0.5)]
+    inputs = [
+        ns.SpikeTimes("pre", [0, 1], [100, 110] * ms),
+        ns.SpikeTimes("teacher", [0, 1], [109, 99] * ms),
+        ns.Reward("post", [600, 900] * ms, 0.5),
+    ]
     begun = pairs_of_cells(2, RULE)
     whole, _ = ns.simulate(begun, 1 * second, inputs=inputs, backend=LIBRARY, progress=False)
     life = ns.Lifecycle(epoch=250 * ms, phases=[ns.Phase("first", 2), ns.Phase("second", 2)])
@@ -218,6 +226,7 @@ UNCHECKED = {
     "NaN as amount": (ns.Reward("post", 1 * ms, np.nan), ValueError, "amount of input 'post.Reward'", "NaN is not a value"),
     "infinite amount": (ns.Reward("post", 1 * ms, np.inf), ValueError, "inf; give one finite value"),
     "unit of amount": (ns.Reward("post", 1 * ms, 1 * mV), TypeError, "amount of input 'post.Reward'"),
+    "amount without a unit": (ns.Reward("post", 1 * ms, 1.0, variable="v"), TypeError, "amount of input 'post.Reward'"),
     "variable": (ns.Reward("post", 1 * ms, variable="rewards"), ValueError, "'rewards'", "Did you mean 'reward'?"),
     "no such cell": (ns.Reward("post", 1 * ms, cells=[9]), ValueError, "cell 9 of population 'post', which never existed"),
     "population": (ns.Reward("posts", 1 * ms), ValueError, "population 'posts', which is not in the circuit. Did you mean 'post'?"),
@@ -234,7 +243,9 @@ def test_slips_in_a_reward_are_told_before_anything_runs(slip):
 
 def test_a_reward_for_cells_that_keep_none_names_the_remedy():
     cells = ns.Circuit([ns.create("exc", "leaky", 2)])
-    with pytest.raises(ValueError, match=re.escape("'reward', which cells of 'leaky' lack; make them with ns.load_cell('leaky').keeping(synapse)")):
+    with pytest.raises(
+        ValueError, match=re.escape("'reward', which cells of 'leaky' lack; make them with ns.load_cell('leaky').keeping(synapse)")
+    ):
         ns.simulate(cells, 10 * ms, inputs=[ns.Reward("exc", 1 * ms)], backend=LIBRARY, progress=False)
 
 
@@ -385,4 +396,6 @@ def test_the_distal_reward_in_the_published_network():
     circuit, chosen, row = published_network(SEED)
     earned, rewards = conditioned(circuit, chosen, LENGTH, np.random.default_rng(SEED + 1))
     yoked, _ = conditioned(circuit, chosen, LENGTH, np.random.default_rng(SEED + 2), rewards)
-    np.savez(f"/tmp/g6/full_{SEED}.npz", earned=earned[:, row], yoked=yoked[:, row], rewards=rewards, a=earned[9::10], b=yoked[9::10], row=row)
+    np.savez(
+        f"/tmp/g6/full_{SEED}.npz", earned=earned[:, row], yoked=yoked[:, row], rewards=rewards, a=earned[9::10], b=yoked[9::10], row=row
+    )

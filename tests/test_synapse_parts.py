@@ -75,23 +75,46 @@ def test_statements_of_every_step_sum_up():
     assert abs(synapses["area"][0] / (3e-3 * 1e-3 * (1 - decay**100) / (1 - decay)) - 1) > 0.01  # the control: one decay less
 
 
+def both_cells(**tables):
+    """A synapse that keeps what it reads, of cells whose own variable theta it names in [post]."""
+    names = ("at_arrival", "at_spike", "at_end", "of_source", "theta_at_end")
+    return synapse(
+        equations="\n".join(f"{name} : volt" for name in names), initial=dict.fromkeys(names, "0*volt"),
+        post={"equations": "theta : volt", "initial": {"theta": "0*volt"}}, on_post="at_spike = v_post",
+        **{"on_pre": "deliver(weight)\nat_arrival = v_post", "on_step": "at_end = v_post; of_source = v_pre; theta_at_end = theta_post", **tables},
+    )  # fmt: skip
+
+
 def test_statements_read_both_cells():
     """A potential on either side; at spikes of the cell it is the one above the threshold, before the reset."""
-    rule = synapse(
-        equations="before : volt\nat_spike : volt\npre_at_end : volt\ntheta_at_end : volt",
-        on_pre="deliver(weight)\nbefore = v_post - v_pre", on_post="at_spike = v_post", on_step="pre_at_end = v_pre; theta_at_end = theta_post",
-        initial=dict.fromkeys(("before", "at_spike", "pre_at_end", "theta_at_end"), "0*volt"), post={"equations": "theta : volt", "initial": {"theta": "0*volt"}},
-    )  # fmt: skip
-    assert rule.reads == {"v_pre", "v_post", "theta_post"}
+    assert both_cells().reads == {"v_pre", "v_post", "theta_post"}
     source = ns.create("source", "leaky_adaptive_threshold", 1, state={"v": -50 * mV})
     target = ns.create("target", "leaky_adaptive_threshold", 1, state={"theta": 2 * mV})
-    projection = ns.connect(source, target, rule, ns.OneToOne(), receptor="v", weight=10 * mV, delay=2 * ms)
-    after, recording = ns.simulate(ns.Circuit([source, target], [projection]), 5 * ms, backend=NUMPY, progress=False)
-    assert [recording[name].counts.tolist() for name in ("source", "target")] == [[1], [1]]
-    synapses = {name: float(after["source_to_target"].synapses[name][0]) for name in rule.variables}
-    # the source spikes in the first step and rests at -65 mV; the target jumps by 10 mV in the third and spikes in the fourth
-    decayed = -0.065 + 0.010 * np.exp(-1 / 50)
-    assert synapses == pytest.approx({"before": 0.010, "at_spike": decayed, "pre_at_end": -0.065, "theta_at_end": 0.0021}, rel=1e-9)
+    projection = ns.connect(source, target, both_cells(), ns.OneToOne(), receptor="v", weight=10 * mV, delay=1 * ms)
+    after, recording = ns.simulate(ns.Circuit([source, target], [projection]), 4 * ms, backend=NUMPY, progress=False)
+    assert [recording[name].spikes.step.tolist() for name in ("source", "target")] == [[0], [2]]
+    read = {name: float(after["source_to_target"].synapses[name][0]) for name in projection.synapse.variables}
+    # 10 mV above rest, which have decayed for a step when they are above the threshold; then the reset, and 0.1 mV more to the threshold
+    expected = {"at_arrival": -0.055, "at_spike": -0.065 + 0.010 * np.exp(-1 / 50), "at_end": -0.065, "of_source": -0.065, "theta_at_end": 0.0021}
+    assert read == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_potential_of_the_source_where_its_spike_arrives():
+    """Brian2 would ask the source whether the target is refractory, if both potentials hold still then; conductances may always change."""
+    arriving = both_cells(on_pre="deliver(weight)\nof_source = v_pre", on_step="")
+    cells = [ns.create(name, "leaky_adaptive_threshold", 1) for name in ("source", "target")]
+    with pytest.raises(ValueError) as caught:
+        ns.connect(*cells, arriving, ns.OneToOne(), receptor="v", weight=1 * mV)
+    assert str(caught.value) == (
+        "projection 'source_to_target': on_pre of synapse model 'mine' reads v_pre, and receptor 'v' changes v_post, both of which hold still "
+        "in refractory cells; read it in on_step, or use a receptor that changes a conductance"
+    )
+    arriving = synapse(on_pre="deliver(weight)\nseen = v_pre", equations="seen : volt", initial={"seen": "0*volt"})
+    cells = [ns.create(name, "leaky_conductance", 1, state={"v": v * mV}) for name, v in (("source", -40), ("target", -60))]
+    projection = ns.connect(*cells, arriving, ns.OneToOne(), receptor="g_exc", weight=1 * nS, delay=1 * ms)
+    after, _ = ns.simulate(ns.Circuit(cells, [projection]), 3 * ms, backend=NUMPY, progress=False)
+    assert float(after["source_to_target"].synapses["seen"][0]) == pytest.approx(-0.060, rel=1e-9)
+    assert float(after["target"].g_exc[0] / nS) > 0
 
 
 # --- what cells keep -------------------------------------------------------------------------------------------------
@@ -195,6 +218,46 @@ def test_cells_that_lack_what_a_synapse_reads(missing):
     with pytest.raises(ValueError) as caught:
         ns.connect(pre, post, rule, ns.AllToAll(), receptor="g_exc", weight=1 * nS)
     assert str(caught.value) == message
+
+
+# --- several synapses between the same two cells ---------------------------------------------------------------------
+
+
+def window(interval):
+    """Song et al. 2000 with the amplitudes of these tests; ms, post minus pre."""
+    return np.where(interval > 0, 0.03 * np.exp(-interval / 16.8), -0.02 * np.exp(interval / 33.7))
+
+
+def contacts():
+    """Three synapses of one pair of cells, with delays of 0, 6 and 15 ms and weights of their own, and one of another pair."""
+    circuit = pairs_of_cells(2, {})
+    pre, post = circuit["pre"], circuit["post"]
+    weight = np.array([0.5, 0.4, 0.3, 0.2]) * W_MAX
+    rule = ns.connect(
+        pre, post, STDP, ns.Pairs([0, 0, 0, 1], [0, 0, 0, 1]), receptor="v", weight=weight, delay=[0, 6, 15, 0] * ms
+    ).replace(name="plastic")  # fmt: skip
+    return ns.Circuit([pre, circuit["teacher"], post], [rule, circuit["force"]])
+
+
+def test_each_synapse_of_a_pair_learns_alone():
+    circuit = contacts()
+    spikes = [(0, 50.0), (1, 50.0)], [(0, 60.0), (1, 60.0)]
+    middle, _ = play(circuit, *spikes, 80 * ms, dt=1 * ms)
+    np.testing.assert_allclose(change(circuit, middle), window(np.array([10, 4, -5, 10])), rtol=1e-9)
+    divided = ns.apply(middle, ns.Events.divide("post", [0], rng=np.random.default_rng(1)))
+    divided = ns.apply(divided, ns.Events.divide("pre", [0], rng=np.random.default_rng(2)))
+    synapses = divided["plastic"].synapses
+    copies = [np.flatnonzero(synapses["delay"] == delay) for delay in circuit["plastic"].synapses["delay"][:3]]
+    for row, own in enumerate(copies):
+        own = own[(synapses["pre"][own] != 1) | (synapses["post"][own] != 1)]
+        assert sorted(zip(synapses["pre"][own], synapses["post"][own], strict=True)) == [(0, 0), (0, 2), (2, 0), (2, 2)]
+        np.testing.assert_array_equal(synapses["weight"][own], middle["plastic"].synapses["weight"][row])
+        for post in (0, 2):
+            assert synapses["share"][own][synapses["post"][own] == post].sum() == pytest.approx(1)
+    unlinked = ns.apply(divided, ns.Events.unlink("plastic", 1))["plastic"].synapses
+    assert len(unlinked) == len(synapses) - 1 and 1 not in unlinked["id"]
+    kept = synapses["id"] != 1
+    assert all(np.array_equal(unlinked[name], synapses[name][kept]) for name in ("id", "pre", "post", "weight", "delay", "share"))
 
 
 # --- synapses that cannot be -----------------------------------------------------------------------------------------
@@ -331,3 +394,94 @@ def test_cells_keep_no_weights(load):
     with pytest.raises(ValueError) as caught:
         ns.load_cell("leaky").keeping(rule)
     assert str(caught.value) == "synapse model 'mine' keeps w_max in its cells, which know no weights; give it a unit of its own."
+
+
+CONNECTIONS = {
+    "a bound below the first weight": (
+        {"weight": 2 * mV},
+        "weight of projection 'pre_to_post' runs from 2. mV to 2. mV, outside the bounds 0. V to 1. mV of synapse model 'mine'; change the "
+        "weight or w_max",
+    ),
+    "no bounds, of cells with a sign": (
+        {"rule": synapse(on_pre="deliver(weight)\nweight -= 0.01*weight")},
+        "projection 'pre_to_post' could turn the sign of the excitatory population 'pre': weights of synapse model 'mine' change and have no "
+        "bounds; give bounds on one side of 0, or leave sign undeclared",
+    ),
+    "bounds on both sides, of cells with a sign": (
+        {"bound": -0.5 * mV},
+        "projection 'pre_to_post' could turn the sign of the excitatory population 'pre': weights of synapse model 'mine' change and have "
+        "bounds that reach -0.5 mV; give bounds on one side of 0, or leave sign undeclared",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONNECTIONS)
+def test_weights_that_could_leave_what_they_may_be(load, case):
+    given, message = CONNECTIONS[case]
+    rule = given.get("rule") or load()[0].replace(w_max=W_MAX, w_min=given.get("bound", 0 * mV))
+    pre = ns.create("pre", "spike_source", 1, sign="excitatory")
+    post = ns.create("post", ns.load_cell("leaky_adaptive_threshold").keeping(rule), 1)
+    with pytest.raises(ValueError) as caught:
+        ns.connect(pre, post, rule, ns.AllToAll(), receptor="v", weight=given.get("weight", 0.5 * mV))
+    assert str(caught.value) == message
+
+
+# --- one run or two, one backend or the other ------------------------------------------------------------------------
+
+
+def everything():
+    """A rule with traces of both kinds, statements of every step, use and what cells keep; some cells are marked."""
+    rule = synapse(
+        equations="dx/dt = -x/tau : 1 (clock-driven)\ndy/dt = -y/tau : 1 (event-driven)",
+        on_pre="deliver(weight)\nx += 1\nweight = clip(weight - w_max*(0.02*y + 1e-4*use/Hz), w_min, w_max)",
+        on_post="y += 1\nweight = clip(weight + 1e-4*w_max*rate_post/Hz, w_min, w_max)",
+        on_step="weight = clip(weight + 0.3*w_max*x*clip(u_post + 64*mV, 0*mV, 1*volt)/volt*dt/ms, w_min, w_max)",
+        bounds=["w_min", "w_max"], initial={"x": "0", "y": "0"}, parameters={"tau": "20*ms", "tau_rate": "100*ms", "w_min": 0, "w_max": None},
+        post={
+            "equations": "drate/dt = -rate/tau_rate : Hz\ndu/dt = (v - u)/tau_rate : volt", "on_spike": "rate += 1/tau_rate",
+            "initial": {"rate": "0*Hz", "u": "v"},
+        },
+    ).replace(w_max=W_MAX)  # fmt: skip
+    source = ns.create("source", "spike_source", 10)
+    cells = ns.create("cells", ns.load_cell("leaky_adaptive_threshold").keeping(rule), 5)
+    wiring = ns.Pairs(np.repeat(np.arange(10), 3), np.random.default_rng(2).integers(0, 5, 30))
+    plastic = ns.connect(source, cells, rule, wiring, receptor="v", weight=ns.Uniform(0.5 * W_MAX, 0.9 * W_MAX), delay=3 * ms, seed=1)
+    return ns.Circuit([source, cells], [plastic.replace(name="plastic")], seed=4).freeze("cells", [2]).freeze("source", [0])
+
+
+def carried_on(circuit, *durations, backend=NUMPY):
+    """Simulate for so many ms at a time, with irregular spikes of the sources at about 60 Hz; returns the circuit and (cell, step) of all spikes."""
+    rng, spikes = np.random.default_rng(9), []
+    ids, times = np.repeat(np.arange(10), 12), np.concatenate([rng.choice(200, 12, replace=False) for _ in range(10)]) * 1.0
+    for duration in durations:
+        circuit, recording = ns.simulate(circuit, duration * ms, inputs=[ns.SpikeTimes("source", ids, times * ms)], backend=backend, progress=False)
+        spikes += zip(recording["cells"].spikes.id.tolist(), recording["cells"].spikes.step.tolist(), strict=True)
+    return circuit, spikes
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return everything(), *carried_on(everything(), 200)
+
+
+def test_a_run_in_two_pieces_is_the_same(whole):
+    circuit, after, spikes = whole
+    pieces, again = carried_on(circuit, 100, 100)
+    assert len(spikes) > 10 and again == spikes
+    for part, table in (("plastic", "synapses"), ("cells", "cells")):
+        one, other = getattr(after[part], table), getattr(pieces[part], table)
+        assert all(one[name].tobytes() == other[name].tobytes() for name in one)
+    moved = abs(after["plastic"].synapses["weight"] - circuit["plastic"].synapses["weight"]) > 1e-6
+    frozen = circuit["plastic"].synapses["frozen"] > 0
+    np.testing.assert_array_equal(moved, ~frozen)
+    assert 5 < frozen.sum() < 25
+
+
+def test_the_library_does_what_numpy_does(whole):
+    circuit, after, spikes = whole
+    compiled, again = carried_on(circuit, 200, backend=ns.Brian2(dt=1 * ms, target="library", arithmetic="strict"))
+    assert sorted(again) == sorted(spikes)
+    for part, table in (("plastic", "synapses"), ("cells", "cells")):
+        one, other = getattr(after[part], table), getattr(compiled[part], table)
+        for name in one:
+            np.testing.assert_allclose(other[name], one[name], rtol=1e-9, atol=1e-15, err_msg=name)

@@ -48,6 +48,9 @@ class Brian2:
             raise TypeError(f"sweep is {self.sweep!r}; give a list of names, sweep=[...]")
         object.__setattr__(self, "sweep", tuple(self.sweep))
 
+    def __hash__(self) -> int:
+        return hash((float(self.dt), self.target, self.arithmetic, self.sweep, self.reuse_slots))
+
     def check(self, circuit: Circuit) -> None:
         """Raise ValueError for an unknown parameter to sweep."""
         Structure(circuit, [], self.sweep, False)
