@@ -57,7 +57,7 @@ def extended(tables: Mapping[str, Any], extension: Extension) -> dict[str, Any]:
         "initial": {**tables["initial"], **{name: text for name, text in extension.initial.items() if name not in tables["initial"]}},
         "parameters": parameters,
         "receptors": receptors,
-        "spike": {**tables["spike"], **_on_spike(tables["spike"], extension.on_spike)},
+        "spike": {**tables["spike"], **_on_spike(tables["spike"], extension, what)},
     }
 
 
@@ -88,9 +88,15 @@ def _joined(equations: str, extension: Extension, what: str) -> str:
     return changed
 
 
-def _on_spike(spike: Mapping[str, str], added: str) -> dict[str, str]:
-    present = {str(line) for line in statements(spike.get("on_spike", ""))}
-    lines = [line.strip() for line in added.splitlines() if line.strip()]
-    lines = [line for line in lines if not {str(one) for one in statements(line)} <= present]
-    both = "\n".join([*(spike.get("on_spike", "").strip().splitlines()), *lines])
+def _on_spike(spike: Mapping[str, str], extension: Extension, what: str) -> dict[str, str]:
+    """Return the statements at each spike with those added; raise ValueError where two would change one variable in different ways."""
+    present = statements(spike.get("on_spike", ""))
+    lines = [line for line in extension.on_spike.splitlines() if line.strip() and not set(statements(line)) <= set(present)]
+    for line in lines:
+        for one in statements(line):
+            if one.target in {other.target for other in present}:
+                raise ValueError(
+                    f"{what} changes '{one.target}' at each spike in another way than {extension.origin} ({line.strip()}); give them the same statement, or rename it."
+                )
+    both = "\n".join([*spike.get("on_spike", "").strip().splitlines(), *(line.strip() for line in lines)])
     return {"on_spike": both} if both else {}

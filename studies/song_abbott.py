@@ -51,7 +51,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold what a scale fixes: seconds by input rate in Hz, of controls, an epoch and potentials; whether half the dt is run; the target."""
+    """Hold what a scale fixes: seconds by input rate (Hz), of controls, an epoch and potentials, whether half the dt is run, the target."""
 
     durations: Mapping = field(default_factory=lambda: {10: 3500, 20: 1000, 40: 1000})
     controls: float = 300

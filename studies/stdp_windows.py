@@ -4,18 +4,17 @@ A source gives presynaptic spikes, a teacher's brief strong synapse postsynaptic
 with lags of 10 and -10 ms at 0.1 to 50 Hz. Every rule of the catalogue has a synapse there, too weak to matter, in leaky and in
 Hodgkin-Huxley cells. Synapses learn at a hundredth of their rate and changes are multiplied by 100, so that none meets its bounds. A share
 of w_max is taken as one of the weight. Pair rules have the amplitudes that Bi & Poo fitted; the voltage rule has its thresholds as far above
-rest as in the authors' own cell. A reward comes once, 1 s after the last pair. For short-term plasticity the change is how much more or less
-the last spike delivers than the first. E is the mean square of the distance from Sjöström's data in standard errors, as it is and with
-all amplitudes of a rule multiplied by the best common factor. Nothing is random.
+rest as in the authors' own cell. A reward comes once, 1 s after the last pair. For short-term plasticity the change is that from the first
+spike to the last in what is delivered. E is the mean square of the distance from Sjöström's data in standard errors, given for each
+rule as it is and with the best common factor on its amplitudes. Nothing is random.
 
 Expected finding: rules that see spikes alone do the same in both cells. Triplets come within a standard error of Sjöström's data (E = 0.34,
 minimal 0.36, nearest 0.23); pairs do not, whatever their amplitudes are (7.6), and no other rule does. The voltage rule is blind in leaky
 cells, which have no spike in their potential; in Hodgkin-Huxley cells it potentiates, but hyperpolarisation after the spike leaves little
 depression. What was fitted to hippocampal culture at low rates need not hold at others: with all pairs it depresses without end.
 
-References: Bi & Poo (1998), doi:10.1523/JNEUROSCI.18-24-10464.1998, and their fit (2001), doi:10.1146/annurev.neuro.24.1.139;
-Sjöström, Turrigiano & Nelson (2001), doi:10.1016/S0896-6273(01)00542-6; Pfister & Gerstner (2006),
-doi:10.1523/JNEUROSCI.1425-06.2006 (E, triplets); each rule's own in its file.
+References: Bi & Poo (1998), doi:10.1523/JNEUROSCI.18-24-10464.1998, and (2001), doi:10.1146/annurev.neuro.24.1.139 (fit); Sjöström, Turrigiano
+& Nelson (2001), doi:10.1016/S0896-6273(01)00542-6; Pfister & Gerstner (2006), doi:10.1523/JNEUROSCI.1425-06.2006 (E); files of the rules.
 Runtime on 2 cores, after the first compile (some seconds): smoke some seconds, small and full a minute.
 """
 
@@ -29,9 +28,8 @@ from neurosim import figures, measures, study
 from neurosim.measures import Pairings, best_sum, normalised_error
 from neurosim.units import Hz, Quantity, ms, mV, nS
 
-W_MAX, LEARNING = 1e-3 * nS, 0.01
+W_MAX, LEARNING, REWARD = 1e-3 * nS, 0.01, 0.5  # the reward as in Izhikevich (2007)
 PAIRED, LAG = 60, 10  # pairs of a protocol; ms of those at several rates
-REWARD = 0.5  # as in Izhikevich (2007)
 UP, DOWN = 0.777 / PAIRED, 0.273 / PAIRED  # of a pair: Bi & Poo (2001) for 60, with the decay times in the file
 ABOVE_REST = 25.3 * mV  # from the lower to the upper threshold of Clopath et al. (2010), whose lower one is their cell's rest
 
@@ -193,8 +191,7 @@ def stdp_windows(run: study.Run) -> tuple[dict, str]:
     text = "\n".join(f"{cell}: postsynaptic spikes at most {one['off (ms)']:.1g} ms off" for cell, one in found.items())
     if plan.pairs < PAIRED:
         return found, f"{text}\n{plan.pairs} pairs: too few to compare with experiments"
-    rows = distances(pairings)
-    study.write_table(run.folder / "distances.csv", rows)
+    study.write_table(run.folder / "distances.csv", rows := distances(pairings))
     shown = {f"{row['rule']} {row['kind']}".strip() + f", {row['cell']}": row for row in rows}
     return found, "\n\n".join([study.tabulate("distance from Sjöström et al. (2001)", shown, ["E", "factor", "E at it"]), text])
 

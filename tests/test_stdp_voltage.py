@@ -6,7 +6,7 @@ from peers_run import ask_voltage_rule, needs
 from plastic_pairs import trains
 
 import neurosim as ns
-from neurosim.units import Mohm, mV, ms, nS, volt
+from neurosim.units import Mohm, ms, mV, nS, volt
 
 pytestmark = pytest.mark.filterwarnings("ignore:dt is")  # a clamp follows its command within one time step
 

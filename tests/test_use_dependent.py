@@ -50,7 +50,9 @@ def test_use_counts_from_the_birth_of_each_synapse_and_is_inherited():
     events = ns.Events.divide("post", [0], rng=np.random.default_rng(1))
     events = events + ns.Events.link("plastic", 0, 1, float(0.2 * W_MAX), 0.0)
     changed = ns.apply(middle, events)
-    assert counted_uses(changed)[[0, 2]].tolist() == [90, 90] and np.isnan(counted_uses(changed)[3])  # the copy's id follows, then the link's
+    assert counted_uses(changed)[[0, 2]].tolist() == [90, 90] and np.isnan(
+        counted_uses(changed)[3]
+    )  # the copy's id follows, then the link's
     after, _ = play(changed, trains([second_half, []]), [], 100 * ms, dt=DT * ms)
     synapses = after["plastic"].synapses
     assert synapses["parent"].tolist() == [-1, -1, 0, -1]

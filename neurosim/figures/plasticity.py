@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from neurosim.figures.layout import ABOVE, grid, swatches
+from neurosim.figures.layout import grid, swatches
 from neurosim.figures.style import GREY, PAGE, PALE, PALETTE, paper
 from neurosim.figures.tables import joined
 from neurosim.measures import Pairings
@@ -18,6 +18,7 @@ LEAST = 3  # lags at one rate that make a timing panel
 DATA = ("o", "s", "^")
 FEW, MEAN = 1.6, 2.8  # sizes of marks: one of many measurements, a mean
 DASHED = (0, (2.5, 1.2))
+NAMES = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}  # where names of kinds stand, in line with titles
 TIMING, RATE = "post minus pre (ms)", "rate of pairs (Hz)"
 WIDTHS = (0.9, 1.7)  # of lines, and of those that others of the rule are drawn on top of
 
@@ -56,7 +57,7 @@ def plasticity(rules: Mapping, data: Mapping | None = None, axes=None) -> Figure
         alone = what == TIMING or (rule, TIMING) not in slots
         named = what == RATE and len(rules[rule]) > 1
         if named:
-            panel.legend(handles=swatches(list(rules[rule])), ncols=len(rules[rule]), **ABOVE).set_in_layout(False)
+            panel.legend(handles=swatches(list(rules[rule])), ncols=len(rules[rule]), **NAMES).set_in_layout(False)
         if alone:
             panel.set_title(rule, loc="left", pad=11.5 if named else 2.0)
     for panel in drawn[::COLUMNS]:
