@@ -83,7 +83,10 @@ def _model(model) -> list[str]:
 
 def _statements(model: SynapseModel) -> list[str]:
     blocks = {"on_pre": model.on_pre, "on_post": model.on_post, "on_step": model.on_step, "normalise": model.normalise or ""}
-    kept = {"kept in cells": "; ".join(line_text(name, line) for name, line in model.post.lines.items()), "at their spikes": model.post.on_spike}
+    kept = {
+        "kept in cells": "; ".join(line_text(name, line) for name, line in model.post.lines.items()),
+        "at their spikes": model.post.on_spike,
+    }
     return [f"  {name}: {'; '.join(text.strip().splitlines())}" for name, text in {**blocks, **kept}.items() if text]
 
 

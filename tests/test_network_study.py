@@ -1,40 +1,29 @@
 """The study of networks compares what it says: one wiring, one drive, networks that still fire; and leaves what it promises."""
 
 import csv
-import importlib.util
 import json
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from study_scripts import run as run_study
+from study_scripts import study_fixture
 
 import neurosim as ns
 from neurosim.units import Hz, ms, nS, second
 
-SCRIPT = Path(__file__).parent.parent / "studies" / "network_biophysical_vs_leaky.py"
 KINDS = ["traub_miles", "leaky, fitted", "leaky, longer delays", "leaky, not fitted"]
 
 
-@pytest.fixture(scope="module")
-def study():
-    specification = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[SCRIPT.stem] = module  # where dataclasses look for their module
-    specification.loader.exec_module(module)
-    yield module
-    del sys.modules[SCRIPT.stem]
+study = study_fixture("network_biophysical_vs_leaky")
 
 
 @pytest.fixture(scope="module")
 def conducted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
-    command = [sys.executable, str(SCRIPT), "--scale", "smoke"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = run_study("network_biophysical_vs_leaky", "--scale", "smoke", folder=folder)
     assert done.returncode == 0, done.stderr
-    return folder / "results" / SCRIPT.stem, done.stdout
+    return folder / "results" / "network_biophysical_vs_leaky", done.stdout
 
 
 def columns(circuit, *names):

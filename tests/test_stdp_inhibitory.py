@@ -1,15 +1,13 @@
 """Inhibitory plasticity of Vogels et al. 2011: its arithmetic, and the rate at which it holds a cell."""
 
-import importlib.util
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from peers_run import ask_weights, needs
 from plastic_pairs import change, pairs_of_cells, play, trains
+from study_scripts import run as run_study
+from study_scripts import study_fixture
 
 import neurosim as ns
 from neurosim.recording import PartRecording, Recording, SpikeTrains
@@ -215,24 +213,14 @@ def test_cells_come_to_the_target_rate_whatever_drives_them():
 
 # --- the network of the paper ----------------------------------------------------------------------------------------
 
-SCRIPT = Path(__file__).parent.parent / "studies" / "inhibitory_balance.py"
 
-
-@pytest.fixture(scope="module")
-def study():
-    specification = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[SCRIPT.stem] = module  # where dataclasses look for their module
-    specification.loader.exec_module(module)
-    yield module
-    del sys.modules[SCRIPT.stem]
+study = study_fixture("inhibitory_balance")
 
 
 def test_the_study_runs(tmp_path):
-    command = [sys.executable, str(SCRIPT), "--scale", "smoke"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = run_study("inhibitory_balance", "--scale", "smoke", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "results" / SCRIPT.stem
+    folder = tmp_path / "results" / "inhibitory_balance"
     found = json.loads((folder / "results.json").read_text())
     assert list(found) == ["no plasticity", "target 3 Hz", "target 6 Hz", "equal weights"]
     assert found["no plasticity"][0]["weight (nS)"] < 1e-6 < found["target 3 Hz"][0]["weight (nS)"]

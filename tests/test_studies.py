@@ -35,6 +35,7 @@ def test_all_studies_are_tested():
         "inhibitory_balance.py",
         "network_biophysical_vs_leaky.py",
         "song_abbott.py",
+        "stdp_windows.py",
     ]
 
 

@@ -13,7 +13,6 @@ from neurosim.backends.library.mould import Structure
 from neurosim.backends.runtime import Runtime
 from neurosim.circuit import Circuit
 from neurosim.edit import Edit
-from neurosim.errors import UnsupportedModelError
 from neurosim.stimuli import Bound
 from neurosim.surgery import carry_out
 from neurosim.units import Quantity, ms

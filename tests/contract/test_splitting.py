@@ -4,7 +4,21 @@ from functools import cache
 
 import numpy as np
 import pytest
-from circuits import CELLS, EMPTY_FLIGHT, NUMPY, TARGETS, build, differences, drive, each_cell_on, in_flight, on_targets, run, spikes, tampered
+from circuits import (
+    CELLS,
+    EMPTY_FLIGHT,
+    NUMPY,
+    TARGETS,
+    build,
+    differences,
+    drive,
+    each_cell_on,
+    in_flight,
+    on_targets,
+    run,
+    spikes,
+    tampered,
+)
 
 import neurosim as ns
 from neurosim.backends.library import engine

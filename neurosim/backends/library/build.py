@@ -8,11 +8,11 @@ import numpy as np
 from neurosim.backends.library.engine import Engine
 from neurosim.backends.library.handle import Library
 from neurosim.backends.library.mould import Structure
-from neurosim.expressions import LOCK
 from neurosim.backends.library.source import Layout
 from neurosim.backends.runtime import Runtime
 from neurosim.compiled import Compiled, library
 from neurosim.errors import UnsupportedModelError
+from neurosim.expressions import LOCK
 
 TESTED = ((2, 9), (2, 12))  # releases of Brian2: from the first on, up to below the second
 STEPS = 30  # of the comparison with Brian2's NumPy target
