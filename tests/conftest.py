@@ -8,6 +8,7 @@ from library_builds import builds, cache  # noqa: F401
 LONGEST = (
     "test_library_is_cython.py",
     "test_splitting.py",
+    "test_every_rule.py",
     "test_studies.py",
     "test_memory.py",
     "test_killed.py",

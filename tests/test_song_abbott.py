@@ -1,32 +1,22 @@
 """Competition of synapses as in Song, Miller & Abbott 2000: cells fire as theory has it, weights divide and balance the input."""
 
 import csv
-import importlib.util
 import json
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from study_scripts import run as run_study
+from study_scripts import study_fixture
 
 import neurosim as ns
 from neurosim import figures
 from neurosim.units import Hz, ms, mV, nS, second
 
-SCRIPT = Path(__file__).parent.parent / "studies" / "song_abbott.py"
 RATES = [10.0, 20.0, 40.0]
 
 
-@pytest.fixture(scope="module")
-def study():
-    specification = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[SCRIPT.stem] = module  # where dataclasses look for their module
-    specification.loader.exec_module(module)
-    yield module
-    del sys.modules[SCRIPT.stem]
+study = study_fixture("song_abbott")
 
 
 def simulate(study, rates, duration, target, seed=0, **others):
@@ -122,9 +112,9 @@ def test_controls_at_full_length(study, tmp_path):
 @pytest.fixture(scope="module")
 def conducted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("song")
-    done = subprocess.run([sys.executable, str(SCRIPT), "--scale", "smoke"], cwd=folder, capture_output=True, text=True, timeout=300)
+    done = run_study("song_abbott", "--scale", "smoke", folder=folder)
     assert done.returncode == 0, done.stderr
-    return folder / "results" / SCRIPT.stem, done.stdout
+    return folder / "results" / "song_abbott", done.stdout
 
 
 def test_the_study_prints_its_table_and_keeps_its_lives(conducted):

@@ -2,26 +2,22 @@
 
 import csv
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from figure_data import outside, overlaps, seen_texts
 from matplotlib.text import Text
+from study_scripts import run as run_study
 
 import neurosim as ns
 from neurosim import figures, measures, study
 from neurosim.measures import Pairings
 from neurosim.units import Hz, ms, mV
 
-STUDY = Path(__file__).parent.parent / "studies" / "stdp_windows.py"
-
 
 def conducted(scale, folder):
     """Run the study; return its folder and what it printed."""
-    done = subprocess.run([sys.executable, str(STUDY), "--scale", scale], cwd=folder, capture_output=True, text=True, timeout=900)
+    done = run_study("stdp_windows", "--scale", scale, folder=folder, timeout=900)
     assert done.returncode == 0, done.stderr
     return folder / "results" / "stdp_windows", done.stdout
 

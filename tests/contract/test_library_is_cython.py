@@ -141,7 +141,12 @@ def test_control_fast_arithmetic_has_other_bits(cell):
 
 def test_every_kind_of_synapse_and_of_cell_is_there():
     there = {projection.synapse for name in EACH_KIND for projection in everything(name).projections.values()}
-    for kind in (lambda model: bool(model.normalise), lambda model: bool(model.on_step), lambda model: bool(model.post.lines), lambda model: model.remembers):
+    for kind in (
+        lambda model: bool(model.normalise),
+        lambda model: bool(model.on_step),
+        lambda model: bool(model.post.lines),
+        lambda model: model.remembers,
+    ):
         assert {kind(model) for model in there} == {False, True}
     for kind in (lambda model: model.spike.rule, lambda model: bool(model.on_presentation)):
         assert {kind(MODELS[name]) for name in EACH_KIND} == set(map(kind, MODELS.values()))
@@ -153,6 +158,7 @@ def test_with_another_time_step(dt):
     cell = EACH_KIND[0]
     circuit, how = everything(cell, dt=float(dt)), {"inputs": drives(cell), "record": [ns.Trace("exc", "v")], "progress": False}
     (one, recorded), (other, witnessed) = (
-        ns.simulate(circuit, 60 * ms, backend=ns.Brian2(dt=dt, target=target, arithmetic="strict"), **how) for target in ("library", "cython")
+        ns.simulate(circuit, 60 * ms, backend=ns.Brian2(dt=dt, target=target, arithmetic="strict"), **how)
+        for target in ("library", "cython")
     )
     assert differences(one, other) == [] and spikes(recorded) == spikes(witnessed) and len(spikes(recorded)) > 20
