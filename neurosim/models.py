@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -283,7 +284,12 @@ def load_synapse(name_or_path: str | Path) -> SynapseModel:
 
 def _load(model: type[Model], kind: str, name_or_path: str | Path) -> Any:
     tables, where = read(kind, name_or_path)
-    loaded = model.from_specification(tables, where)
+    return _built(model, json.dumps(tables, default=str), where)
+
+
+@lru_cache(maxsize=256)  # by content: checking units takes a file 20 to 80 ms, and models never change
+def _built(model: type[Model], text: str, where: str) -> Any:
+    loaded = model.from_specification(json.loads(text), where)
     refuse_unused(loaded, where)
     return loaded
 

@@ -33,9 +33,7 @@ def test_the_wheel_holds_one_package_with_its_catalogue(wheel):
 
 def test_the_wheel_works_without_the_checkout(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = (
-        "import neurosim as ns; print(ns.__file__); print(*ns.cells(), *ns.receptors(), *ns.synapses()); print(len(ns.load_cell('traub_miles').parameters))"
-    )
+    code = "import neurosim as ns; print(ns.__file__); print(*ns.cells(), *ns.receptors(), *ns.synapses()); print(len(ns.load_cell('traub_miles').parameters))"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

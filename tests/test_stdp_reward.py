@@ -7,7 +7,7 @@ import pytest
 from plastic_pairs import W_MAX, change, pairs_of_cells, play, trains
 
 import neurosim as ns
-from neurosim.units import mV, ms, pA, second
+from neurosim.units import ms, mV, pA, second
 
 RULE = ns.load_synapse("stdp_reward").replace(w_max=W_MAX)
 NUMPY = ns.Brian2(dt=1 * ms, target="numpy")

@@ -230,7 +230,9 @@ def test_two_ways_to_count_the_same_spikes_are_refused():
     tables = ns.load_synapse("oja").specification()
     tables["post"]["on_spike"] = "rate = rate + 1/tau_rate"
     other = ns.SynapseModel.from_specification(tables)
-    message = r"'leaky' changes 'rate' at each spike in another way than synapse model 'oja' \(rate = rate \+ 1/tau_rate\); give them the same"
+    message = (
+        r"'leaky' changes 'rate' at each spike in another way than synapse model 'oja' \(rate = rate \+ 1/tau_rate\); give them the same"
+    )
     with pytest.raises(ValueError, match=message):
         ns.load_cell("leaky").keeping("bcm", other)
 

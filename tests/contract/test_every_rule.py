@@ -161,7 +161,7 @@ def test_a_division_changes_no_other_cell_and_no_weight(cell):
     assert {(at, mothers[daughters.index(one)]) for at, one in spikes(recording) if one in daughters} == {
         spike for spike in spikes(without) if spike[1] in mothers
     }
-    old, new = without["exc"].trace("v").si, recording["exc"].trace("v").si[: SIZE]
+    old, new = without["exc"].trace("v").si, recording["exc"].trace("v").si[:SIZE]
     assert np.abs(old - new).max() <= PICOVOLT
     for name, projection in grown.projections.items():
         origin = _origin(projection)
@@ -222,7 +222,9 @@ def test_whatever_happens_weights_stay_in_bounds_and_keep_their_sign_and_frozen_
         events += ns.Events.divide("exc", rng.choice(alive, 2, replace=False), rng=rng, jitter=0.2)
         for name in ("stdp_pair", "stdp_voltage", "use_dependent"):
             events += ns.Events.unlink(name, rng.choice(circuit[name].ids, 2, replace=False))
-            events += ns.Events.link(name, rng.choice(alive, 3), rng.choice(alive, 3), np.full(3, 0.5 * float(W_MAX[cell])), np.full(3, 1e-3))
+            events += ns.Events.link(
+                name, rng.choice(alive, 3), rng.choice(alive, 3), np.full(3, 0.5 * float(W_MAX[cell])), np.full(3, 1e-3)
+            )
         after = ns.apply(circuit, events)
         for name in plastic(circuit):
             kept = np.intersect1d(after[name].ids, circuit[name].ids)
@@ -244,7 +246,9 @@ def test_a_rule_that_is_not_linear_in_the_weight_is_not_split(tmp_path):
     exc = ns.create("exc", "leaky_conductance", 3)
     squared = ns.connect(exc, exc, ns.load_synapse(tmp_path / "squared.toml"), ns.AllToAll(), receptor="g_exc", weight=1 * nS)
     circuit = ns.Circuit([exc], [squared])
-    with pytest.raises(ValueError, match="cannot split projection 'exc_to_exc', because synapse model 'squared' does not deliver in proportion"):
+    with pytest.raises(
+        ValueError, match="cannot split projection 'exc_to_exc', because synapse model 'squared' does not deliver in proportion"
+    ):
         ns.apply(circuit, ns.Events.divide("exc", [1], rng=np.random.default_rng(0)))
 
 
