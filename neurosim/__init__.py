@@ -26,7 +26,7 @@ from neurosim.lifecycle.phases import Lifecycle, Phase
 from neurosim.lifecycle.rules import Apoptosis, Division, Rewiring
 from neurosim.lifecycle.selection import Busiest, Everyone, Idlest, RateAbove, RateBelow, Selected, UseAbove, UseBelow, WeightBelow
 from neurosim.lifecycle.yoked import Yoked, yoked
-from neurosim.model_saving import save_model
+from neurosim.models.saving import save_model
 from neurosim.models import CellModel, SynapseModel, cells, load_cell, load_synapse, psp, receptors, synapses
 from neurosim.poisson import PoissonSpikes
 from neurosim.population import Population, create

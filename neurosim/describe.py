@@ -3,8 +3,8 @@
 import numpy as np
 
 from neurosim.circuit import Circuit
-from neurosim.model_extension import line_text
 from neurosim.models import CellModel, ParameterSet, SynapseModel
+from neurosim.models.extension import line_text
 from neurosim.population import Population
 from neurosim.projection import Projection
 from neurosim.units import quantity, second

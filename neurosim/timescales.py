@@ -14,8 +14,8 @@ import numpy as np
 
 from neurosim.errors import TimeStepWarning
 from neurosim.expressions import evaluate
-from neurosim.model_parts import Names
 from neurosim.models import CellModel
+from neurosim.models.parts import Names
 from neurosim.population import Population
 from neurosim.units import Quantity, quantity, second
 

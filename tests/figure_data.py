@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 import neurosim as ns
 from neurosim import figures
-from neurosim.protocols import PATTERNS
+from neurosim.models.protocols import PATTERNS
 from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
 from neurosim.units import Hz, mV, nS, second, siemens, volt
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurosim.measures import firing_pattern
-from neurosim.protocols import PATTERNS
+from neurosim.models.protocols import PATTERNS
 from neurosim.units import ms
 
 ONSET, OFFSET = 100, 700

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_texts import CELL, SYNAPSE, load_text
 
-from neurosim import model_files
 from neurosim.expressions import evaluate, execute, statements
-from neurosim.model_parts import Names
 from neurosim.models import PROTOCOLS, SynapseModel, cells, load_cell, load_synapse, synapses
-from neurosim.protocols import PATTERNS
+from neurosim.models import files as model_files
+from neurosim.models.parts import Names
+from neurosim.models.protocols import PATTERNS
 from neurosim.units import (
     DIMENSIONLESS,
     Hz,
@@ -90,7 +90,7 @@ def test_sources_have_no_membrane():
 def test_files_in_a_wheel_come_first(tmp_path, monkeypatch):
     (tmp_path / "neurosim/catalogue/cells").mkdir(parents=True)
     (tmp_path / "neurosim/catalogue/cells/mine.toml").write_text(CELL)
-    monkeypatch.setattr(model_files, "__file__", str(tmp_path / "neurosim/model_files.py"))
+    monkeypatch.setattr(model_files, "__file__", str(tmp_path / "neurosim/models/files.py"))
     assert cells() == ("mine",) and load_cell("mine").name == "mine"
     (tmp_path / "neurosim/catalogue").rename(tmp_path / "models")
     assert cells() == ("mine",)

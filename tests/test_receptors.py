@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 
 import neurosim as ns
 from neurosim.expressions import evaluate
-from neurosim.model_parts import Names
+from neurosim.models.parts import Names
 from neurosim.units import Hz, farad, metre, mole, ms, mV, nS, pA, siemens, volt
 
 NUMPY = partial(ns.Brian2, target="numpy")

@@ -6,7 +6,7 @@ from comparing import differences
 from model_texts import CELL, load_text
 
 import neurosim as ns
-from neurosim.model_saving import save_model
+from neurosim.models.saving import save_model
 from neurosim.units import Hz, cm, ms, msiemens, mV, nS, pA, pF, quantity, um
 from neurosim.waveforms import ornstein_uhlenbeck
 

@@ -18,7 +18,7 @@ from neurosim.backends.playing import waveform_at
 from neurosim.backends.stepping import followed, stepping
 from neurosim.circuit import Circuit
 from neurosim.expressions import statements
-from neurosim.model_checks import CLOCK_DRIVEN, clock_driven
+from neurosim.models.checks import CLOCK_DRIVEN, clock_driven
 from neurosim.population import Population
 from neurosim.projection import Projection
 from neurosim.stimuli import Bound

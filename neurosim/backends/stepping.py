@@ -7,8 +7,8 @@ from brian2.equations.equations import PARAMETER, Equations, SingleEquation
 from brian2.stateupdaters.base import StateUpdateMethod, extract_method_options
 from brian2.stateupdaters.exponential_euler import exponential_euler
 
-from neurosim.model_scope import HELD
 from neurosim.models import CellModel
+from neurosim.models.scope import HELD
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from neurosim.fitting.objective import assess
 from neurosim.fitting.problem import Problem
 from neurosim.fitting.scores import Score, check_responses, score
 from neurosim.fitting.search import Found, Search, Space, search
-from neurosim.model_saving import save_model
 from neurosim.models import CellModel
+from neurosim.models.saving import save_model
 from neurosim.responses import Response, as_cell
 from neurosim.units import Quantity, ms, quantity, second, to_si, unit_name
 

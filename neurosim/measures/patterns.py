@@ -19,7 +19,7 @@ FEWEST = 4  # spikes, below which there is no pattern
 
 @dataclass(frozen=True)
 class FiringPattern:
-    """Hold the class of a response, one of `neurosim.protocols.PATTERNS`, and what it was told from.
+    """Hold the class of a response, one of `neurosim.models.protocols.PATTERNS`, and what it was told from.
 
     `adaptation` is the last interspike interval over the first, `bursts` the number of bursts, `cv` the coefficient of variation of the
     later half of the intervals that are not within bursts, `silence` the time from the last spike to the end of the step. `latency`,

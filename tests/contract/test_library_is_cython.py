@@ -15,7 +15,7 @@ import pytest
 from circuits import CYTHON, DT, FAST, LIBRARY, differences, in_flight, run, spikes
 
 import neurosim as ns
-from neurosim.model_parts import psp
+from neurosim.models.parts import psp
 from neurosim.units import Hz, cm, ms, mV, pA, quantity, second, uA
 
 MODELS = {model.name: model for model in map(ns.load_cell, ns.cells()) if any(receptor.unitary for receptor in model.receptors.values())}

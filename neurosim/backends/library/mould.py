@@ -14,7 +14,7 @@ from neurosim.backends.library.pieces import translate
 from neurosim.backends.library.source import write
 from neurosim.circuit import Circuit
 from neurosim.errors import near
-from neurosim.model_parts import Model
+from neurosim.models.parts import Model
 from neurosim.population import NEVER, create
 from neurosim.projection import Projection
 from neurosim.stimuli import Bound

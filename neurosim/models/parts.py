@@ -15,7 +15,7 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.expressions import LOCK, TEXT_ERRORS, evaluate, parse_unit_text, unit_among
-from neurosim.model_scope import Equation, refuse_reserved
+from neurosim.models.scope import Equation, refuse_reserved
 from neurosim.units import DIMENSIONLESS, Dimension, Quantity, amp, get_dimensions, quantity, siemens, to_si, unit_name, volt
 
 CONTINUOUS = {"current": amp.dim, "conductance": siemens.dim}

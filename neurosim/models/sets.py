@@ -9,7 +9,7 @@ from typing import Any
 
 from neurosim.errors import near
 from neurosim.expressions import TEXT_ERRORS, parse_unit_text
-from neurosim.model_parts import Parameter
+from neurosim.models.parts import Parameter
 from neurosim.units import DIMENSIONLESS, get_dimensions, unit_name
 
 

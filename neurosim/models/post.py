@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurosim.expressions import names_in, statements
-from neurosim.model_extension import Extension
-from neurosim.model_files import compare_keys
-from neurosim.model_scope import Equation, Scope, parse_equations
+from neurosim.models.extension import Extension
+from neurosim.models.files import compare_keys
+from neurosim.models.scope import Equation, Scope, parse_equations
 from neurosim.units import second, volt
 
 KEYS = ({"equations", "initial"}, {"on_spike", "given"})

@@ -40,7 +40,7 @@ _TABLES = ("spike", "initial", "parameters", "shared", "receptors", "on", "sets"
 
 def folder(kind: str) -> Path:
     """Find the folder of the catalogue's files of one kind ("cells", "receptors" or "synapses"), in a wheel or in a checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     catalogue = package / "catalogue"
     return (catalogue if catalogue.is_dir() else package.parent / "models") / kind
 

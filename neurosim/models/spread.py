@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from neurosim.model_parts import Parameter, read_parameters
+from neurosim.models.parts import Parameter, read_parameters
 from neurosim.units import DIMENSIONLESS, unit_name
 
 

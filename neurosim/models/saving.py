@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurosim.files import write_whole
-from neurosim.model_parts import Model
+from neurosim.models.parts import Model
 
 
 def save_model(model: Model, path: str | Path) -> None:

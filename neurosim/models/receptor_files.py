@@ -8,9 +8,9 @@ from typing import Any
 
 from neurosim.errors import near
 from neurosim.expressions import names_in, statements
-from neurosim.model_extension import Extension, extended
-from neurosim.model_files import check_keys, read
-from neurosim.model_scope import HELD, parse_equations
+from neurosim.models.extension import Extension, extended
+from neurosim.models.files import check_keys, read
+from neurosim.models.scope import HELD, parse_equations
 from neurosim.units import amp, unit_name
 
 KEYS = {

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from neurosim.errors import near
 from neurosim.expressions import evaluate, statements
-from neurosim.model_checks import (
+from neurosim.models.checks import (
     cell_names,
     check_cell,
     check_statements,
@@ -24,36 +24,19 @@ from neurosim.model_checks import (
     read_spike_rule,
     refuse_unused,
 )
-from neurosim.model_extension import CELL_FLAGS, extended
-from neurosim.model_files import CELL_KEYS, SOURCE_KEYS, SYNAPSE_KEYS, catalogue, check_keys, read
-from neurosim.model_homeostasis import bare, completed
-from neurosim.model_nesting import check_contains, embedding
-from neurosim.model_parts import Model, Names, Parameter, Receptor, SpikeRule, common_fields, psp
-from neurosim.model_post import Post, check_cells, extension_of, read_post
-from neurosim.model_receptors import with_receptor
-from neurosim.model_scope import HELD, Equation, parse_equations
-from neurosim.model_sets import ParameterSet, chosen_set, read_sets
-from neurosim.model_spread import read_per_cell, spread_out
-from neurosim.model_use import reads_use, with_count
-from neurosim.protocols import PROTOCOLS, Expected, read_expected
+from neurosim.models.extension import CELL_FLAGS, extended
+from neurosim.models.files import CELL_KEYS, SOURCE_KEYS, SYNAPSE_KEYS, catalogue, check_keys, read
+from neurosim.models.homeostasis import bare, completed
+from neurosim.models.nesting import check_contains, embedding
+from neurosim.models.parts import Model, Names, Parameter, Receptor, SpikeRule, common_fields
+from neurosim.models.post import Post, check_cells, extension_of, read_post
+from neurosim.models.protocols import Expected, read_expected
+from neurosim.models.receptor_files import with_receptor
+from neurosim.models.scope import HELD, Equation, parse_equations
+from neurosim.models.sets import ParameterSet, chosen_set, read_sets
+from neurosim.models.spread import read_per_cell, spread_out
+from neurosim.models.use import reads_use, with_count
 from neurosim.units import Dimension, to_si, unit_name
-
-__all__ = [
-    "PROTOCOLS",
-    "CellModel",
-    "Expected",
-    "Parameter",
-    "ParameterSet",
-    "Receptor",
-    "SpikeRule",
-    "SynapseModel",
-    "cells",
-    "load_cell",
-    "load_synapse",
-    "psp",
-    "receptors",
-    "synapses",
-]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,7 +146,7 @@ class CellModel(Model):
         return self.from_specification(tables, f"cell model '{self.name}' with {', '.join(map(str, receptors))}")
 
     def embedding(self, smaller: CellModel) -> dict[str, Any]:
-        """Return the parameters with which the cell does what a smaller one that it contains does; see `model_nesting`."""
+        """Return the parameters with which the cell does what a smaller one that it contains does; see `models.nesting`."""
         return embedding(self, smaller)
 
     @property

@@ -11,11 +11,11 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.expressions import TEXT_ERRORS, evaluate, execute, names_in, statements
-from neurosim.model_extension import line_text
-from neurosim.model_homeostasis import KINDS, check_homeostasis
-from neurosim.model_parts import CONTINUOUS, RECEPTOR_KINDS, Model, Names, Receptor, SpikeRule
-from neurosim.model_post import POTENTIALS, check_post, texts_of
-from neurosim.model_scope import Equation, Scope, refuse_reserved, unsolvable
+from neurosim.models.extension import line_text
+from neurosim.models.homeostasis import KINDS, check_homeostasis
+from neurosim.models.parts import CONTINUOUS, RECEPTOR_KINDS, Model, Names, Receptor, SpikeRule
+from neurosim.models.post import POTENTIALS, check_post, texts_of
+from neurosim.models.scope import Equation, Scope, refuse_reserved, unsolvable
 from neurosim.units import DIMENSIONLESS, Dimension, Hz, amp, get_dimensions, metre, second, siemens, unit_name, volt
 
 CLOCK_DRIVEN = "exponential_euler"  # how the (clock-driven) equations of synapses are solved

@@ -8,7 +8,7 @@ from typing import Any
 
 from neurosim.errors import near
 from neurosim.expressions import TEXT_ERRORS, evaluate
-from neurosim.model_files import compare_keys
+from neurosim.models.files import compare_keys
 from neurosim.units import DIMENSIONLESS, Dimension, Hz, Quantity, amp, get_dimensions, second, unit_name, volt
 
 

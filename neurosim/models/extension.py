@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurosim.expressions import parse_unit_text, statements
-from neurosim.model_scope import HELD, Equation, parse_equations
+from neurosim.models.scope import HELD, Equation, parse_equations
 from neurosim.units import DIMENSIONLESS, unit_name
 
 CELL_FLAGS = ("unless refractory", HELD)
