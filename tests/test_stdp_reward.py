@@ -178,13 +178,12 @@ def test_daughters_get_the_reward_of_their_mother(cells):
     np.testing.assert_allclose(reward_of(after), [left, 0, 0, left, left] if cells else left, rtol=1e-12)
 
 
+ONE_PAIR_EACH = [ns.SpikeTimes("pre", [0, 1], [100, 110] * ms), ns.SpikeTimes("teacher", [0, 1], [109, 99] * ms)]
+
+
 @pytest.mark.parametrize("boundary", [1110, 1111, 1300])  # when a reward comes, a time step later, while it decays
 def test_a_run_in_two_parts_is_the_whole_run(boundary):
-    inputs = [
-        ns.SpikeTimes("pre", [0, 1], [100, 110] * ms),
-        ns.SpikeTimes("teacher", [0, 1], [109, 99] * ms),
-        ns.Reward("post", 1110 * ms, 0.5),
-    ]
+    inputs = [*ONE_PAIR_EACH, ns.Reward("post", 1110 * ms, REWARD)]
 
     def run(circuit, steps):
         return ns.simulate(circuit, steps * ms, inputs=inputs, backend=LIBRARY, progress=False)[0]
@@ -200,11 +199,7 @@ def test_a_run_in_two_parts_is_the_whole_run(boundary):
 
 
 def test_a_life_is_rewarded_in_the_circuits_own_time():
-    inputs = [
-        ns.SpikeTimes("pre", [0, 1], [100, 110] * ms),
-        ns.SpikeTimes("teacher", [0, 1], [109, 99] * ms),
-        ns.Reward("post", [600, 900] * ms, 0.5),
-    ]
+    inputs = [*ONE_PAIR_EACH, ns.Reward("post", [600, 900] * ms, REWARD)]
     begun = pairs_of_cells(2, RULE)
     whole, _ = ns.simulate(begun, 1 * second, inputs=inputs, backend=LIBRARY, progress=False)
     life = ns.Lifecycle(epoch=250 * ms, phases=[ns.Phase("first", 2), ns.Phase("second", 2)])
@@ -391,11 +386,14 @@ def conditioned(circuit, chosen, length, rng, rewards=None):
 def test_the_distal_reward_in_the_published_network():
     """Izhikevich 2007, fig. 1, and ModelDB 84167: one of 80 000 synapses, rewarded 1 to 3 s after coincidences, grows to its bound.
 
-    Of the published 3600 s, 1200 are enough. The control has the same rewards at the same times, but other noise and so other spikes.
+    Of the published 3600 s, 1500 are enough with this seed. The control has the same rewards at the same times, but other noise and so
+    other spikes. The arithmetic is strict, as the network would magnify the last bits of another machine.
     """
-    circuit, chosen, row = published_network(SEED)
-    earned, rewards = conditioned(circuit, chosen, LENGTH, np.random.default_rng(SEED + 1))
-    yoked, _ = conditioned(circuit, chosen, LENGTH, np.random.default_rng(SEED + 2), rewards)
-    np.savez(
-        f"/tmp/g6/full_{SEED}.npz", earned=earned[:, row], yoked=yoked[:, row], rewards=rewards, a=earned[9::10], b=yoked[9::10], row=row
-    )
+    circuit, chosen, row = published_network(2)
+    earned, rewards = conditioned(circuit, chosen, 1500, np.random.default_rng(3))
+    yoked, _ = conditioned(circuit, chosen, 1500, np.random.default_rng(4), rewards)
+    assert earned[0, row] < 0.1 and len(rewards) > 30
+    late, control = (weights[-20:].mean(axis=0) for weights in (earned, yoked))  # of the last 200 s
+    assert late[row] > 0.9 and (late < late[row]).mean() > 0.98
+    assert (late < 0.5).mean() > 0.85 and (control < 0.5).mean() > 0.85
+    assert control[row] < 0.5
