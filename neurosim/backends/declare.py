@@ -22,6 +22,7 @@ from neurosim.models.checks import CLOCK_DRIVEN, clock_driven
 from neurosim.population import Population
 from neurosim.projection import Projection
 from neurosim.stimuli import Bound
+from neurosim.table import distinct
 from neurosim.units import quantity, second, unit_name
 
 FUNCTIONS = {"philox_normal": philox_normal, "philox_poisson": philox_poisson, "waveform_at": waveform_at}
@@ -96,8 +97,9 @@ def given_spikes(inputs: list[Bound]) -> tuple[np.ndarray, np.ndarray]:
     later, next_row = np.diff(steps), np.diff(rows) > 0
     if ((later > 0) | ((later == 0) & next_row)).all():
         return rows, steps  # as those of one input mostly are
-    joined = np.unique(np.stack([steps, rows], axis=1), axis=0)
-    return joined[:, 1], joined[:, 0]
+    size = rows.max() + 1
+    steps, rows = np.divmod(distinct(steps * size + rows), size)
+    return rows, steps
 
 
 def _cells(population: Population, inputs: list[Bound], shared: Mapping[str, float], made: Declared) -> None:

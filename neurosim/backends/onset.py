@@ -82,6 +82,7 @@ def _bounded(projection: Projection, arrays) -> Callable[[np.ndarray], None]:
     bounds = [projection.synapse.parameters[name].value for name in projection.synapse.bounds] if projection.synapse.bounds else None
 
     def multiply(factor: np.ndarray) -> None:
+        """Multiply the weights."""
         scaled = weight * factor
         if bounds is not None:
             np.clip(scaled, *bounds, out=scaled)
