@@ -8,7 +8,7 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.population import NEVER, Population
-from neurosim.projection import Projection
+from neurosim.projection import Projection, check_values
 from neurosim.units import Hz, Quantity, quantity, second
 
 LONGEST = 64  # characters of a name or a label: what the tables of a history hold
@@ -67,11 +67,10 @@ class Circuit:
     def _joined(self, projection: Projection) -> Projection:
         """Let a projection that is new here begin now: the age of its synapses counts from here, and so do spikes."""
         synapses, source = projection.synapses, self.populations[projection.source]
-        if (synapses["since"] != NEVER).all():
-            return projection
-        counted = source.cells["spikes"][source.rows(synapses["pre"])]
-        joined = replace(projection, synapses=synapses.replace(since=np.full(len(synapses), self.time_si), counted=counted))
-        return self._marked(joined) if self._has_memory(projection) else joined
+        if (synapses["since"] == NEVER).any() or (synapses["since"] > self.time_si).any():
+            counted = source.cells["spikes"][source.rows(synapses["pre"])]
+            projection = replace(projection, synapses=synapses.replace(since=np.full(len(synapses), self.time_si), counted=counted))
+        return self._marked(projection) if self._has_memory(projection) else projection
 
     def __getitem__(self, name: str) -> Population | Projection:
         if name in self.populations:
@@ -108,7 +107,11 @@ class Circuit:
 
     def set(self, name: str, **state) -> "Circuit":
         """Return the circuit with other state of one population or projection: ``circuit.set("exc", v=-60*mV)``."""
-        return self.updated({name: self[name].set(**state)})
+        part = self[name].set(**state)
+        if "weight" in state and name in self.projections:
+            weight, delay = part.synapses["weight"], part.synapses["delay"]
+            check_values(self.populations[part.source], part.receptor, part.synapse, weight, delay, f"projection {name!r}")
+        return self.updated({name: part})
 
     def freeze(self, name: str, cells=None) -> "Circuit":
         """Return the circuit with cells of a population marked as memory: the weights of all their synapses stay as they are.

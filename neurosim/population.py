@@ -9,6 +9,7 @@ from neurosim.distributions import draw
 from neurosim.errors import near
 from neurosim.expressions import evaluate
 from neurosim.models import CellModel, load_cell
+from neurosim.models.checks import check_divisor
 from neurosim.randomness import generator
 from neurosim.table import Table
 from neurosim.units import Quantity, metre, quantity, to_si
@@ -71,6 +72,8 @@ class Population:
                 raise KeyError(f"population {self.name!r} has no state variable {name!r}.{near(name, self.model.variables)}")
             what = f"{name} of population {self.name!r}"
             columns[name] = draw(value, len(self), None, quantity(1.0, self.model.variables[name]), what)
+            if name in self.model.per_cell:
+                check_divisor(self.model, name, self.model.variables[name], columns[name], what)
         return replace(self, cells=self.cells.replace(**columns))
 
 
@@ -106,6 +109,7 @@ def create(
         for key, value in spread.items():
             unit = quantity(1.0, model.variables[key])
             drawn = draw(value, size, generator(seed, f"create/{name}/{key}"), unit, f"{key} of population {name!r}")
+            check_divisor(model, key, model.variables[key], drawn, f"{key} of population {name!r}")
             own[key] = quantity(drawn, model.variables[key])
     initial = model.initial_values(own)
     for key in state or {}:

@@ -90,7 +90,10 @@ class Table:
 
     def find(self, ids, what: str) -> np.ndarray:
         """Return the row of each permanent id; raise KeyError naming `what` and the first id that is not there."""
-        ids = np.atleast_1d(np.asarray(ids, dtype=np.int64))
+        ids = np.atleast_1d(np.asarray(ids))
+        if ids.size and ids.dtype.kind not in "iu":
+            raise TypeError(f"{what} is asked for ids of the type {ids.dtype}; ids are whole numbers, such as those of .ids[mask]")
+        ids = ids.astype(np.int64)
         rows = self.rows_or_missing(ids)
         missing = rows < 0
         if missing.any():

@@ -67,12 +67,13 @@ def weights(circuit, name):
 
 
 def frozen_and_moved(before, after, name, marked):
-    """Compare weights of synapses that both circuits have; returns those of marked cells that moved, and others that stayed."""
+    """Compare weights of synapses that both circuits have; returns those of marked cells that moved, and others that stayed inside their bounds."""
     old, new = weights(before, name), weights(after, name)
     held = dict(zip(after[name].synapses["id"].tolist(), of_marked(after, name, marked).tolist(), strict=True))
     both = old.keys() & new.keys()
     assert 2 < sum(held[one] for one in both) < len(both) - 2
-    return [one for one in both if held[one] and old[one] != new[one]], [one for one in both if not held[one] and old[one] == new[one]]
+    stayed = [one for one in both if not held[one] and old[one] == new[one] and 0 < old[one] < float(W_MAX)]
+    return [one for one in both if held[one] and old[one] != new[one]], stayed
 
 
 def marked_circuit():

@@ -13,7 +13,6 @@ def run(circuit, duration):
     return ns.simulate(circuit, duration, backend=ns.Brian2(dt=0.5 * ms, target="numpy"), progress=False)
 
 
-
 def joined(synapse, receptor="v", cell="leaky_adaptive_threshold", keep=True):
     model = ns.load_cell(cell)
     pre, post = ns.create("pre", "spike_source", 1), ns.create("post", model.keeping(synapse) if keep else model, 1)

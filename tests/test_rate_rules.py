@@ -111,7 +111,7 @@ def learned(tmp_path_factory):
         "oja": ns.load_synapse("oja").replace(w_norm=V_TH, w_max=3 * V_TH, tau_rate=TAU * second, eta=SLOW * second),
         "hebb": ns.load_synapse("hebbian_rate").replace(w_max=1.5 * V_TH, tau_rate=TAU * second, eta=SLOW / 1.5 * second),
         "bcm": ns.load_synapse("bcm").replace(
-            w_max=V_TH, rate_0=RATE_0 * Hz, tau_rate=TAU * second, tau_theta=TAU_THETA * second, eta=ETA_BCM * second**2
+            w_max=V_TH, rate_0=RATE_0 * Hz, tau_rate=TAU * second, tau_theta_m=TAU_THETA * second, eta=ETA_BCM * second**2
         ),
     }
     pairs = {
@@ -121,7 +121,7 @@ def learned(tmp_path_factory):
     }
     sources = ns.create("sources", "spike_source", 7)
     lasting = np.array([TAU_THETA] * 6 + [1e9]) * second
-    cells = ns.create("cells", ns.load_cell(path).keeping(*rules.values()), 7, spread={"tau_theta": lasting})
+    cells = ns.create("cells", ns.load_cell(path).keeping(*rules.values()), 7, spread={"tau_theta_m": lasting})
     projections = [
         ns.connect(sources, cells, rules[name], ns.Pairs(pre, post), receptor="v", weight=np.array(weight) * V_TH).replace(name=name)
         for name, (pre, post, weight) in pairs.items()

@@ -6,7 +6,7 @@ from peers_run import ask_voltage_rule, needs
 from plastic_pairs import trains
 
 import neurosim as ns
-from neurosim.units import Mohm, ms, mV, nS, volt
+from neurosim.units import Mohm, ms, mV, nS
 
 pytestmark = pytest.mark.filterwarnings("ignore:dt is")  # a clamp follows its command within one time step
 
@@ -203,9 +203,7 @@ def test_weights_as_in_nest(clamped):
 
 # (rate in Hz, lag of the postsynaptic spike in ms, number of pairs); one pair stands for pairs at 0.1 Hz
 PAIRED = [(10, 10, 2), (50, 10, 2), (0.1, 10, 1), (10, -10, 2), (50, -10, 2), (0.1, -10, 1)]
-# a leaky cell has no spikes above its threshold: what forces it to spike stands for them
-SPIKING = {
-    "leaky_adaptive_threshold": ("v", RULE.replace(theta_minus=-65 * mV, theta_plus=-60 * mV), 1 * volt),
+SPIKING = {  # no leaky cell: it has no spike in its potential
     "hodgkin_huxley": ("g_exc", RULE.replace(w_max=10 * nS, theta_minus=-65 * mV), 100 * nS),
 }
 

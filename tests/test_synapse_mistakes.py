@@ -1,10 +1,11 @@
 """Slips in files of synapses that learn, each said in one sentence before anything runs, and weights that could leave what they may be."""
 
+import numpy as np
 import pytest
 from plastic_pairs import W_MAX, change, pairs_of_cells, play
 
 import neurosim as ns
-from neurosim.units import ms, mV
+from neurosim.units import Hz, ms, mV, nA, nS
 
 VALID = '''
 name = "mine"
@@ -171,3 +172,65 @@ def test_weights_that_could_leave_what_they_may_be(load, case):
     with pytest.raises(ValueError) as caught:
         ns.connect(pre, post, rule, ns.AllToAll(), receptor="v", weight=given.get("weight", 0.5 * mV))
     assert str(caught.value) == message
+
+
+# --- values that come in by other doors ------------------------------------------------------------------------------
+
+
+def fed(size=3, rule=None, sign=None):
+    """Sources onto cells by one projection, f_to_e."""
+    rule = rule or ns.load_synapse("stdp_pair").replace(w_max=2 * nS)
+    cells = ns.create("e", ns.load_cell("leaky_conductance").keeping(rule), size)
+    sources = ns.create("f", "spike_source", size, sign=sign)
+    return ns.Circuit([sources, cells], [ns.connect(sources, cells, rule, ns.AllToAll(), receptor="g_exc", weight=1 * nS)])
+
+
+OTHER_DOORS = {
+    "a negative spread time": (lambda: ns.create("x", "leaky_conductance", 2, spread={"tau_exc": [5, -5] * ms}), "tau_exc of population 'x' is -5. ms"),
+    "a spread of 0": (lambda: ns.create("x", "leaky_conductance", 2, spread={"tau_exc": [5, 0] * ms}), "equations divide by it; give a time above 0"),
+    "a capacitance of 0": (lambda: ns.load_cell("leaky_conductance").replace(C_m=0 * nS * ms), "parameter 'C_m' is 0 and equations divide by it"),
+    "a divisor of statements": (lambda: ns.load_synapse("use_dependent").replace(use_0=0 * Hz), "parameter 'use_0' is 0 and equations divide"),
+    "a weight above its bound": (lambda: fed().set("f_to_e", weight=9 * nS), "outside the bounds 0. S to 2. nS"),
+    "a weight of the wrong sign": (lambda: fed(sign="excitatory", rule=ns.load_synapse("static")).set("f_to_e", weight=-1 * nS), "act against its sign"),
+    "a mask for ids": (lambda: fed().freeze("e", np.array([False, True, False])), "is asked for ids of the type bool; ids are whole numbers"),
+    "a psp for a bound": (lambda: ns.load_synapse("stdp_pair").replace(w_max=ns.psp(1 * mV)), "is given as a psp, but it belongs to no receptor"),
+    "a source that keeps": (lambda: ns.load_cell("spike_source").keeping("bcm"), "'spike_source' is a source of spikes and keeps nothing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("door", OTHER_DOORS)
+def test_values_are_checked_whatever_way_they_come(door):
+    make, message = OTHER_DOORS[door]
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+def test_a_parameter_that_synapses_read_is_one_for_all_their_cells():
+    rule = ns.load_synapse("stdp_voltage").replace(w_max=2 * nS)
+    cells = ns.create("e", ns.load_cell("leaky_conductance").keeping(rule), 2, spread={"V_cap": [50, 60] * mV})
+    with pytest.raises(
+        ValueError, match="V_cap of synapse model 'stdp_voltage' is one value, but each target cell .* leave it out of spread"
+    ):
+        ns.connect(cells, cells, rule, ns.AllToAll(), receptor="g_exc", weight=1 * nS)
+
+
+def test_a_circuit_made_anew_keeps_its_memory():
+    lived, _ = ns.simulate(fed(), 10 * ms, backend=ns.Brian2(target="numpy"), progress=False)
+    marked = lived.freeze("e", [0])
+    anew = ns.Circuit([marked["f"], marked["e"]], [lived["f_to_e"]])  # whose projection knows nothing of marks
+    assert (anew["f_to_e"].synapses["frozen"] > 0).tolist() == (anew["f_to_e"].synapses["post"] == 0).tolist()
+
+
+@pytest.mark.parametrize("name", ["adex", "exponential_leaky"])
+def test_what_an_exponential_runs_to_within_a_step_is_not_filtered(name):
+    """Their potential has no upper end: without a cap, one spike would leave filtered potentials of many volts."""
+    rule = ns.load_synapse("stdp_voltage").replace(w_max=2 * nS)
+    cells = ns.create("e", ns.load_cell(name).keeping(rule), 1)
+    loop = ns.connect(cells, cells, rule, ns.AllToAll(autapses=True), receptor="g_exc", weight=1 * nS)
+    drive = ns.StepCurrent("e", "I_e", 2 * nA)
+    trace = [ns.Trace("e", "u_minus"), ns.Trace("e", "u_plus")]
+    _, recording = ns.simulate(
+        ns.Circuit([cells], [loop]), 50 * ms, inputs=[drive], record=trace, backend=ns.Brian2(target="numpy"), progress=False
+    )
+    assert recording["e"].counts[0] > 2
+    assert max(recording["e"].trace(key).values.max() for key in ("u_minus", "u_plus")) < 60 * mV

@@ -148,7 +148,7 @@ def test_keeping_adds_each_thing_once():
     assert again.specification() == cell.specification()
     both = cell.keeping("bcm", "stdp_voltage")
     assert set(both.variables) == {"v", "rate", "theta_m", "u_minus", "u_plus"} and both.spike.on_spike == cell.spike.on_spike
-    assert "tau_theta" in both.parameters and "eta" not in both.parameters
+    assert "tau_theta_m" in both.parameters and "eta" not in both.parameters
     assert ns.load_cell("leaky").keeping().specification() == ns.load_cell("leaky").specification()
 
 

@@ -82,10 +82,8 @@ def declare(circuit: Circuit, inputs: list[Bound], shared: Mapping[str, Mapping[
 
 def _sources(population: Population, inputs: list[Bound], circuit: Circuit, clock: Clock) -> SpikeGeneratorGroup:
     rows, steps = given_spikes(inputs)
-    group = SpikeGeneratorGroup(
-        len(population), rows, quantity(steps * circuit.dt_si, second.dim), clock=clock, name=population.name, sorted=True
-    )
-    return group
+    times = quantity(steps * circuit.dt_si, second.dim)
+    return SpikeGeneratorGroup(len(population), rows, times, clock=clock, name=population.name, sorted=True)
 
 
 def given_spikes(inputs: list[Bound]) -> tuple[np.ndarray, np.ndarray]:

@@ -89,7 +89,7 @@ def _marks(panel, ends):
 def _legend(panel, order, marks, related):
     """Name families (or synapses) by id as long as each has a colour of its own, and births and deaths."""
     handles = []
-    if len(order) <= len(PALETTE):
+    if order and len(order) <= len(PALETTE):
         word = "family" if related else "synapse"
         handles = swatches([f"{word} {order[0]}", *map(str, order[1:])])
     if handles or marks:

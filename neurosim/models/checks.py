@@ -77,9 +77,9 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
         raise ValueError(
             f'{where}: [parameters] has no membrane area; every cell has an area, such as area = {{ value = "20000*um**2", ... }}.'
         )
-    check_times(model, where)
     scope = _scope(model, where)
     _check_lines(model, scope)
+    check_divisors(model, where)
     scope.check_condition(model.spike.threshold, "[spike] threshold")
     scope.check_block(model.spike.reset, model.variables, "[spike] reset")
     scope.check_block(model.spike.on_spike, {*model.variables} - {"v"}, "[spike] on_spike")
@@ -109,7 +109,6 @@ def check_synapse(model: Any, where: str) -> None:
             raise ValueError(f"{where}: equation of '{name}' does not say how it is updated; end it with (event-driven) or (clock-driven).")
         if "event-driven" in line.flags and (read := sorted(_of_cells(line.expression))):
             raise ValueError(f"{where}: equation of '{name}' reads {read[0]}, which changes between spikes; make it (clock-driven).")
-    check_times(model, where)
     driven = clock_driven(model)
     if driven and (reason := unsolvable(driven, CLOCK_DRIVEN)):
         raise ValueError(f"{where}: equations are (clock-driven), {reason}; write what is not as statements of on_step.")
@@ -127,10 +126,12 @@ def check_synapse(model: Any, where: str) -> None:
     for dimensions in given or (siemens.dim, volt.dim, amp.dim, DIMENSIONLESS):
         try:
             check_statements(model, dimensions, where)
-            return
+            break
         except ValueError as error:
             failures.append(error)
-    raise failures[0]
+    else:
+        raise failures[0]
+    check_divisors(model, where)
 
 
 def check_statements(model: Any, weight: Dimension, where: str) -> None:
@@ -218,17 +219,29 @@ def _scope(model: Model, where: str, weight: Dimension | None = None) -> Scope:
     return Scope(where, constants, {**shared, **currents, **model.variables, **model.subexpressions})
 
 
-def check_times(model: Model, where: str) -> None:
-    """Raise ValueError for a parameter that is a time below 0, or a time constant of 0 by which an equation divides."""
-    kept = getattr(model, "post", None)
-    texts = [line.expression for line in model.lines.values()] + (texts_of(kept) if kept else [])
+def check_divisors(model: Model, where: str) -> None:
+    """Raise ValueError for a parameter that is a time below 0, or 0 where an equation or statement divides by it."""
     for name, parameter in model.parameters.items():
-        if parameter.dimensions is not second.dim or parameter.value is None:
-            continue
-        if parameter.value < 0:
-            raise ValueError(f"{where}: parameter '{name}' is {parameter.quantity}; a time is not negative.")
-        if parameter.value == 0 and any(re.search(rf"/\s*{name}\b", text) for text in texts):
-            raise ValueError(f"{where}: parameter '{name}' is {parameter.quantity} and equations divide by it; give a time above 0.")
+        if parameter.value is not None:
+            check_divisor(model, name, parameter.dimensions, parameter.value, f"{where}: parameter '{name}'")
+
+
+def check_divisor(model: Model, name: str, dimensions: Dimension | None, values: Any, what: str) -> None:
+    """Raise ValueError for values (SI) of a parameter that are times below 0, or 0 where an equation or statement divides by it."""
+    if dimensions is second.dim and np.min(values) < 0:
+        raise ValueError(f"{what} is {np.min(values) * second}; a time is not negative.")
+    if np.any(np.asarray(values) == 0) and any(re.search(rf"/\s*{name}\b", text) for text in _divided(model)):
+        if dimensions is second.dim:
+            raise ValueError(f"{what} is {0 * second} and equations divide by it; give a time above 0.")
+        raise ValueError(f"{what} is 0 and equations divide by it; give another value.")
+
+
+def _divided(model: Model) -> list[str]:
+    texts = [line.expression for line in model.lines.values()]
+    if model.kind == "synapse":
+        texts += texts_of(model.post)
+        texts += [line.expression for block in (model.on_pre, model.on_post, model.on_step) for line in _read_block(block, "")]
+    return texts
 
 
 def _check_lines(model: Model, scope: Scope) -> None:

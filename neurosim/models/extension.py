@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from neurosim.expressions import parse_unit_text, statements
+from neurosim.expressions import TEXT_ERRORS, parse_unit_text, statements
 from neurosim.models.scope import HELD, Equation, parse_equations
 from neurosim.units import DIMENSIONLESS, unit_name
 
@@ -38,6 +38,8 @@ def extended(tables: Mapping[str, Any], extension: Extension) -> dict[str, Any]:
     Raises ValueError where the cell has something else under the same name, or no injected current for a current to join.
     """
     what = f"cell model '{tables['name']}'"
+    if tables.get("source"):
+        raise ValueError(f"{what} is a source of spikes and keeps nothing; give what {extension.origin} needs to the cells that it drives.")
     lines = parse_equations(tables["equations"], (*CELL_FLAGS, "constant"), what)
     new = {name: line for name, line in extension.equations.items() if not _there(name, line, lines.get(name), what, extension.origin)}
     parameters = dict(tables["parameters"])
@@ -48,6 +50,11 @@ def extended(tables: Mapping[str, Any], extension: Extension) -> dict[str, Any]:
     for name, entry in extension.receptors.items():
         _there(name, dict(entry), receptors.get(name), what, extension.origin)
         receptors[name] = dict(entry)
+    for name, text in extension.initial.items():
+        if name in tables["initial"] and _first(text) != _first(tables["initial"][name]):
+            raise ValueError(
+                f"{what} begins with {name} = {tables['initial'][name]} and {extension.origin} with {text}; give them the same first value."
+            )
     equations = tables["equations"].rstrip("\n")
     if extension.current and new:
         equations = _joined(equations, extension, what)
@@ -79,6 +86,14 @@ def _there(name: str, wanted, found, what: str, origin: str) -> bool:
 
 def _value(entry: Mapping[str, Any] | None):
     return None if entry is None else parse_unit_text(entry["value"])
+
+
+def _first(text: str):
+    """A first value that can be compared: a quantity where it needs no names, else the text."""
+    try:
+        return parse_unit_text(text)
+    except TEXT_ERRORS:
+        return text.replace(" ", "")
 
 
 def _joined(equations: str, extension: Extension, what: str) -> str:

@@ -28,7 +28,7 @@ _RATE = {
     "tau_rate": {"value": "1*second", "meaning": "time over which the rate of a cell is averaged", "source": "chosen: many intervals between spikes"},
     "interval": {"value": "1*second", "meaning": "time between two scalings", "source": "chosen: a hundredth of tau_scaling"},
 }  # fmt: skip
-_RATE_KEPT = {"equations": "drate/dt = -rate/tau_rate : Hz", "initial": {"rate": "target_rate"}, "on_spike": "rate += 1/tau_rate"}
+_RATE_KEPT = {"equations": "drate/dt = -rate/tau_rate : Hz", "initial": {"rate": "0.0*Hz"}, "on_spike": "rate += 1/tau_rate"}
 _BLOCKS = ("equations", "on_spike")
 KINDS = {"incoming": (_SUM, None), "rate": (_RATE, _RATE_KEPT)}
 _ABOVE_0 = {"incoming": ("w_total",), "rate": ("target_rate", "tau_scaling")}

@@ -177,7 +177,7 @@ class SynapseModel(Model):
     @classmethod
     def _build(cls, tables: Mapping[str, Any], where: str) -> SynapseModel:
         check_keys(tables, SYNAPSE_KEYS, where)
-        tables = with_count(completed(tables, where))
+        tables = with_count(completed(tables, where), where)
         lines = parse_equations(tables.get("equations", ""), ("event-driven", "clock-driven"), where)
         fields = common_fields(tables, lines, where)
         model = cls(

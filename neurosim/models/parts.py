@@ -248,6 +248,8 @@ class Model:
     def _text_of(self, name: str, value: Any) -> str | float:
         what = f"parameter '{name}' of {self.kind} model '{self.name}'"
         old = self.parameters.get(name)
+        if isinstance(value, psp):
+            raise TypeError(f"{what} is given as a psp, but it belongs to no receptor; give the quantity itself.")
         if old is None:
             dimensions = DIMENSIONLESS
         else:

@@ -53,7 +53,10 @@ def read_post(tables: Mapping[str, Any], where: str) -> Post:
     state = [name for name, line in lines.items() if line.kind != "subexpression"]
     if sorted(state) != sorted(table["initial"]):
         raise ValueError(f"{at}: initial has {', '.join(table['initial']) or 'nothing'}; give a value to each of {', '.join(state)}.")
-    given = tuple(table.get("given", ()))
+    given = table.get("given", [])
+    if not isinstance(given, list):
+        raise ValueError(f"{at}: given is {given!r}; give a list of variables, [{given!r}].")
+    given = tuple(given)
     for name in given:
         if name not in state:
             raise ValueError(f"{at}: given names '{name}', which is no variable of its equations ({', '.join(state)}).")
@@ -112,7 +115,22 @@ def check_cells(synapse: Any, source: Any, target: Any, what: str) -> None:
             raise ValueError(
                 f"{what}: synapse model {synapse.name!r} keeps another '{name}' in its cells than {target.name!r} has; make the cells with .keeping(...) of it"
             )
+    if not set(statements(needed.on_spike)) <= set(statements(target.spike.on_spike)):
+        raise ValueError(
+            f"{what}: synapse model {synapse.name!r} counts spikes by '{needed.on_spike.strip()}', which its target cells of {target.name!r} do not; "
+            "make the cells with .keeping(...) of it"
+        )
+    read = {
+        name
+        for block in (synapse.on_pre, synapse.on_post, synapse.on_step)
+        for line in statements(block)
+        for name in names_in(line.expression)
+    }
     for name in needed.parameters:
+        if name in target.per_cell and name in read:
+            raise ValueError(
+                f"{what}: {name} of synapse model {synapse.name!r} is one value, but each target cell of {target.name!r} has its own; leave it out of spread"
+            )
         if name in target.parameters and target.parameters[name].value != synapse.parameters[name].value:
             raise ValueError(
                 f"{what}: {name} is {synapse.parameters[name].quantity} in synapse model {synapse.name!r} and "
