@@ -22,7 +22,14 @@ MODELS = {model.name: model for model in map(ns.load_cell, ns.cells()) if any(re
 EACH_KIND = ("leaky_adaptive_threshold", "hodgkin_huxley")
 SYNAPSES = ("static", "stdp_pair", "stdp_potentiation")
 MORE = {"hodgkin_huxley": ("stdp_voltage",)}
-DRIVE = {"adex": 25, "exponential_leaky": 20, "izhikevich": 8}  # where more than for the others is needed to spike
+DRIVE = {
+    "adex": 25,
+    "exponential_leaky": 20,
+    "izhikevich": 8,
+    "izhikevich_2007": 30,
+    "pospischil_rs": 30,
+    "pospischil_fs": 30,
+}  # where more than for the others is needed to spike
 LENGTHS = [250, 330, 420]  # time steps; images change every 150 from step 50 on
 SIZE = 60
 on_all_cells = pytest.mark.parametrize(
