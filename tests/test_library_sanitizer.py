@@ -58,6 +58,14 @@ def test_edits_stay_inside_their_memory():
     assert "AddressSanitizer" not in done.stderr and " passed" in done.stdout
 
 
+def test_rules_of_every_step_stay_inside_their_memory():
+    """They go over all synapses and read cells by rows that an edit has renumbered."""
+    chosen = "whatever_happens or silent_cell or (division and leaky)"
+    done = sanitised("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", str(EDITS.with_name("test_every_rule.py")), "-k", chosen)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "AddressSanitizer" not in done.stderr and " passed" in done.stdout
+
+
 @pytest.mark.parametrize("misdeed", MISDEEDS)
 def test_control_what_goes_beyond_is_caught(misdeed):
     what, said = MISDEEDS[misdeed]
