@@ -164,8 +164,7 @@ def cell_names(model: Any) -> frozenset[str]:
     own = {*model.parameters, *model.variables, *model.shared, *model.subexpressions}
     texts = [line.expression for line in model.lines.values()]
     texts += [line.expression for block in (model.on_pre, model.on_post, model.on_step) for line in statements(block)]
-    kept = {f"{name}_post" for name in ("rate",) if model.normalise == "rate"}
-    return frozenset({name for text in texts for name in _of_cells(text)} - own | kept)
+    return frozenset({name for text in texts for name in _of_cells(text)} - own)
 
 
 def _of_cells(text: str) -> set[str]:
