@@ -1,12 +1,13 @@
 """Circuits: populations and projections at one moment, as an immutable value."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from neurosim.errors import near
+from neurosim.ledger import IMMORTAL, Ledger
 from neurosim.population import NEVER, Population
 from neurosim.projection import Projection, check_values
 from neurosim.units import Hz, Quantity, quantity, second
@@ -20,7 +21,7 @@ class Circuit:
 
     `populations` and `projections` are given as lists and kept as dicts by name; ``circuit["exc"]`` finds either. The
     seed fixes all noise; `step` counts time steps of `dt` (None until the first simulation), `epoch` the boundaries
-    passed. Raises ValueError for a name used twice, a projection between populations that are not in the circuit, or
+    passed; `notes` are numbers that rules remember from epoch to epoch, by name. Raises ValueError for a name used twice, a projection between populations that are not in the circuit, or
     one made for another population of that name.
     """
 
@@ -30,6 +31,7 @@ class Circuit:
     step: int = 0
     epoch: int = 0
     dt_si: float | None = None
+    notes: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
         object.__setattr__(self, "populations", _by_name(self.populations, Population))
@@ -125,6 +127,45 @@ class Circuit:
     def thaw(self, name: str, cells=None) -> "Circuit":
         """Return the circuit with cells of a population no longer marked as memory; raises as `freeze` does."""
         return self._mark(name, cells, False)
+
+    def with_ledgers(self, ledgers: Mapping[str, Sequence[Ledger]]) -> "Circuit":
+        """Return the circuit with columns that rules keep, by population or projection; those that are there already stay as they are.
+
+        Raises KeyError for an unknown part and ValueError for a name that means something else there.
+        """
+        parts = {}
+        for name, wanted in ledgers.items():
+            part = self[name]
+            table, kind = (part.cells, "cells") if name in self.populations else (part.synapses, "synapses")
+            known, columns = dict(part.ledgers), {}
+            for ledger in wanted:
+                if known.setdefault(ledger.name, ledger) != ledger:
+                    raise ValueError(
+                        f"two rules keep {ledger.name!r} of {name!r} differently, as {known[ledger.name]} and {ledger}; give one another name"
+                    )
+                if ledger.state:
+                    if ledger.name not in (part.model if kind == "cells" else part.synapse).variables:
+                        raise ValueError(f"{name!r} has no state variable {ledger.name!r}; leave state out for a ledger of that name")
+                elif ledger.name not in part.ledgers:
+                    if ledger.name in table or hasattr(type(part), ledger.name):
+                        raise ValueError(f"{name!r} has a {ledger.name!r} already, which no rule can keep; give the ledger another name")
+                    columns[ledger.name] = np.full(len(part), ledger.first_si)
+            if len(known) > len(part.ledgers):
+                parts[name] = replace(part, ledgers=known, **{kind: table.replace(**columns)})
+        return self.updated(parts)
+
+    def protect(self, name: str, cells=None) -> "Circuit":
+        """Return the circuit with cells of a population (ids; None: all of them) that no rule can kill: what proposes it is dropped and counted.
+
+        A daughter of a protected cell is not protected. Raises KeyError for an unknown population or a cell that is not alive.
+        """
+        if name not in self.populations:
+            raise KeyError(f"this circuit has no population {name!r}.{near(name, self.populations)}")
+        made = self.with_ledgers({name: [IMMORTAL]})
+        population = made.populations[name]
+        marked = population.cells[IMMORTAL.name].copy()
+        marked[slice(None) if cells is None else population.rows(cells)] = 1.0
+        return made.updated({name: replace(population, cells=population.cells.replace(**{IMMORTAL.name: marked}))})
 
     def _mark(self, name: str, cells, marked: bool) -> "Circuit":
         if name not in self.populations:

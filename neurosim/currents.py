@@ -30,7 +30,7 @@ class NoiseCurrent(Input):
         """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
         population = self._population(circuit)
         unit = quantity(1.0, self._receptor(population, "current").dimensions)
-        rows, entries, family, size = self._heirs(population)
+        rows, entries, family, size = self._heirs(population, self.mean, self.sd, self.tau)
         values = self._values({"mean": unit, "sd": unit, "tau": second}, entries, size, mean=self.mean, sd=self.sd, tau=self.tau)
         tau = values.pop("tau")
         if (values["sd"] < 0).any() or (tau <= 0).any():
@@ -59,7 +59,7 @@ class StepCurrent(Input):
         """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
         population = self._population(circuit)
         unit = quantity(1.0, self._receptor(population, "current").dimensions)
-        rows, entries, _, size = self._heirs(population)
+        rows, entries, _, size = self._heirs(population, self.amplitude)
         values = self._values({"amplitude": unit}, entries, size, amplitude=self.amplitude)
         onset = whole_steps(self.start, dt, f"start of input {self.label!r}")
         offset = None if self.stop is None else whole_steps(self.stop, dt, f"stop of input {self.label!r}")
@@ -98,10 +98,10 @@ class WaveformInput(Input):
             raise ValueError(
                 f"input {self.label!r} has a sample every {self.waveform.dt}, but dt is {dt * 1e3:g} ms; give a dt of a whole part of that"
             )
-        rows, entries, _, size = self._heirs(population)
         samples = self.waveform.si
         which = np.asarray(np.arange(len(samples)) if self.which is None else self.which)
         which = which[0] if which.shape == (1,) else which
+        rows, entries, _, size = self._heirs(population, which)
         if which.shape not in ((), (size,)) or not np.isin(which, np.arange(len(samples))).all():
             raise ValueError(
                 f"input {self.label!r} has {len(samples)} waveforms for {size} cells and which = {self.which!r}; give which as one row of the waveform, or one for each cell"

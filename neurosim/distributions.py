@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from brian2 import get_unit
+from scipy.special import ndtri  # the normal quantile; scipy.stats takes a second to import
 
 from neurosim.errors import near
 from neurosim.units import DIMENSIONLESS, Quantity, exponents, from_exponents, get_dimensions, quantity, to_si, unit_name
@@ -46,6 +47,14 @@ class Distribution:
         """Return `size` independent draws as an array with units, taken from the NumPy generator `rng`."""
         return quantity(self._sample(size, rng), self._dimensions)
 
+    def quantile(self, p):
+        """Return the values below which the parts `p` of all draws lie, with units; raise ValueError for a part outside [0, 1]."""
+        parts = np.asarray(p, dtype=np.float64)
+        if not ((parts >= 0) & (parts <= 1)).all():
+            raise ValueError(f"a quantile of {self._name} is asked for p={p!r}; give numbers from 0 to 1")
+        with np.errstate(divide="ignore"):  # the ends of an unbounded distribution lie at infinity
+            return quantity(self._quantile(parts), self._dimensions)
+
     def specification(self):
         """Return the distribution as a dictionary that JSON can hold, parameters in SI."""
         parameters = {field.name: self._si(field.name) for field in fields(self)}
@@ -72,6 +81,9 @@ class Normal(Distribution):
     def _sample(self, size, rng):
         return rng.normal(self._si("mean"), self._si("sd"), size)
 
+    def _quantile(self, p):
+        return self._si("mean") + _deviates(p, self._si("sd"))
+
 
 @dataclass(frozen=True)
 class LogNormal(Distribution):
@@ -87,6 +99,9 @@ class LogNormal(Distribution):
     def _sample(self, size, rng):
         return self._si("median") * np.exp(self._si("sigma") * rng.standard_normal(size))
 
+    def _quantile(self, p):
+        return self._si("median") * np.exp(_deviates(p, self._si("sigma")))
+
 
 @dataclass(frozen=True)
 class Uniform(Distribution):
@@ -101,6 +116,9 @@ class Uniform(Distribution):
     def _sample(self, size, rng):
         return rng.uniform(self._si("low"), self._si("high"), size)
 
+    def _quantile(self, p):
+        return self._si("low") + (self._si("high") - self._si("low")) * p
+
 
 @dataclass(frozen=True)
 class Exponential(Distribution):
@@ -113,6 +131,13 @@ class Exponential(Distribution):
 
     def _sample(self, size, rng):
         return rng.exponential(self._si("mean"), size)
+
+    def _quantile(self, p):
+        return -self._si("mean") * np.log1p(-p)
+
+
+def _deviates(p, sd):
+    return sd * ndtri(p) if sd else np.zeros_like(p)
 
 
 _KINDS = {kind.__name__: kind for kind in (Normal, LogNormal, Uniform, Exponential)}

@@ -34,6 +34,11 @@ class TableEdit:
         return self.size - len(self.removed)
 
     @property
+    def structural(self) -> bool:
+        """Whether rows come or go; else only values change."""
+        return bool(len(self.removed) or len(self.origin))
+
+    @property
     def after(self) -> int:
         """The number of rows after the edit."""
         return self.kept + len(self.origin)

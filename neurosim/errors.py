@@ -29,6 +29,10 @@ class TimeStepWarning(UserWarning):
     """The time step is longer than the fastest variable of a population allows."""
 
 
+class TimeScaleWarning(UserWarning):
+    """Two time scales of a life are too close for what happens on the one to be over before the other moves."""
+
+
 class NonFiniteStateError(FloatingPointError):
     """A state variable became NaN or infinite; `circuit` and `recording` hold what was simulated before."""
 

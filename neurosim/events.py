@@ -6,21 +6,28 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from neurosim.circuit import LONGEST
+from neurosim.units import metre, to_si
 
 CAUSE = [("value", "f8"), ("threshold", "f8"), ("rule", f"U{LONGEST}")]
 COLUMNS = {
     "death": [("cell", "i8"), *CAUSE],
+    "handover": [("cell", "i8"), ("heir", "i8"), ("part", "f8"), *CAUSE],
+    "fade": [("cell", "i8"), ("level", "f8"), *CAUSE],
     "division": [("mother", "i8"), ("key", "i8"), ("low", "f8"), ("high", "f8"), ("jitter", "f8"), *CAUSE],
+    "birth": [
+        ("key", "i8"), ("origin", f"U{LONGEST}"), ("progenitor", "i8"), ("x", "f8"), ("y", "f8"), ("z", "f8"), ("strength", "f8"), *CAUSE
+    ],
     "unlink": [("synapse", "i8"), *CAUSE],
     "link": [("pre", "i8"), ("post", "i8"), ("weight", "f8"), ("delay", "f8"), *CAUSE],
-}
+}  # fmt: skip
+OF_CELLS = ("death", "handover", "fade", "division", "birth")
 
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Hold proposed deaths, divisions, unlinks and links, one structured array for each kind and each name.
+    """Hold proposed deaths, hand-overs, fadings, divisions, births, unlinks and links: a structured array for each kind and each name.
 
-    Made by ``Events.kill``, ``.divide``, ``.unlink`` and ``.link`` and joined by ``+``. Every row carries the value that
+    Made by ``Events.kill``, ``.hand_over``, ``.fade``, ``.divide``, ``.bear``, ``.unlink`` and ``.link`` and joined by ``+``. Every row carries the value that
     caused it and the threshold it was held against (NaN where there was none), and the label of its rule.
     """
 
@@ -30,6 +37,51 @@ class Events:
     def kill(cls, population: str, cells, *, value=np.nan, threshold=np.nan) -> "Events":
         """Propose the death of cells (ids) of one population."""
         return cls._one("death", population, cell=cells, value=value, threshold=threshold)
+
+    @classmethod
+    def hand_over(cls, population: str, cells, heirs, part=1.0, *, value=np.nan, threshold=np.nan) -> "Events":
+        """Propose that cells (ids) which die at this boundary hand their outgoing synapses over to heirs (ids) of their population.
+
+        An heir gets a copy of each, spikes in flight included, with this part of its share, as it was before the cell began to fade:
+        with parts that sum to 1 every target goes on receiving what it received. Raises ValueError for a part outside [0, 1].
+        """
+        _check_within(part, "part of what is handed over", population)
+        return cls._one("handover", population, cell=cells, heir=heirs, part=part, value=value, threshold=threshold)
+
+    @classmethod
+    def fade(cls, population: str, cells, level, *, value=np.nan, threshold=np.nan) -> "Events":
+        """Propose that cells (ids) have an output of this level from now on, a part from 0 to 1 of what it is in full; 1 is rescue.
+
+        The population needs the ledger "fading", see Circuit.with_ledgers. Raises ValueError for a level that is not above 0 and at most 1.
+        """
+        _check_within(level, "level of fading cells", population)
+        if not (np.asarray(level) > 0).all():
+            raise ValueError(f"level of fading cells in {population!r} is {level!r}; give a number above 0, or let the cells die")
+        return cls._one("fade", population, cell=cells, level=level, value=value, threshold=threshold)
+
+    @classmethod
+    def bear(
+        cls, population: str, positions, *, rng, origin: str = "", progenitors=-1, strength: float = 1.0, value=np.nan, threshold=np.nan
+    ) -> "Events":
+        """Propose the birth of cells that have no mother in their population, and begin in the first state of its model.
+
+        `positions` is a quantity of shape (n, 3), or how many cells are born (without positions). `origin` and `progenitors` tell
+        from which population and cells (ids) they differentiate. They have no synapses but those with which projections of
+        newborn="wire" wire them, whose weights are drawn with the help of `rng` and multiplied by `strength`. Raises ValueError for
+        a negative strength or a wrong shape, TypeError for a wrong dimension.
+        """
+        if not (np.asarray(strength) >= 0).all():
+            raise ValueError(f"strength of births in {population!r} is {strength!r}; give 0 or more")
+        if isinstance(positions, (int, np.integer)):
+            places = np.full((positions, 3), np.nan)
+        else:
+            places = np.asarray(to_si(positions, metre, f"positions of births in {population!r}"), dtype=float)
+        if places.ndim != 2 or places.shape[1] != 3:
+            raise ValueError(f"positions of births in {population!r} have shape {places.shape}; give (n, 3)")
+        key = rng.integers(0, 2**63 - 1, size=len(places))
+        place = dict(zip("xyz", places.T, strict=True))
+        cause = {"value": value, "threshold": threshold}
+        return cls._one("birth", population, key=key, origin=origin, progenitor=progenitors, **place, strength=strength, **cause)
 
     @classmethod
     def divide(cls, population: str, mothers, *, rng, share=(0.25, 0.75), jitter: float = 0.0, value=np.nan, threshold=np.nan) -> "Events":
@@ -93,17 +145,26 @@ class Events:
         return self.tables.get((kind, name), np.zeros(0, dtype=COLUMNS[kind]))
 
     def labelled(self, rule: str) -> "Events":
-        """Return the events with the label of the rule that proposed them."""
+        """Return the events with the label of the rule that proposed them; "outer/inner" for those of a rule within that rule."""
         tables = {}
         for key, rows in self.tables.items():
             rows = rows.copy()
-            rows["rule"] = rule
+            inner = rows["rule"] != ""
+            for label in np.unique(rows["rule"][inner]):
+                rows["rule"][rows["rule"] == label] = f"{rule}/{label}"
+            rows["rule"][~inner] = rule
             tables[key] = rows
         return Events(tables)
 
     def check(self, circuit) -> None:
         """Raise KeyError for events that name a population or projection that the circuit lacks."""
         for kind, name in self.tables:
-            known = circuit.populations if kind in ("death", "division") else circuit.projections
+            known = circuit.populations if kind in OF_CELLS else circuit.projections
             if name not in known:
                 raise KeyError(f"{kind} events name {name!r}, but this circuit knows only {', '.join(known) or 'none'}")
+
+
+def _check_within(part, what: str, population: str) -> None:
+    part = np.asarray(part)
+    if not ((part >= 0) & (part <= 1)).all():
+        raise ValueError(f"{what} in {population!r} is {part[~((part >= 0) & (part <= 1))].flat[0]}; give a number from 0 to 1")

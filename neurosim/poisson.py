@@ -47,7 +47,7 @@ class PoissonSpikes(Input):
     def _planned(self, circuit, dt):
         """The rows reached, the ids that key their spikes, and the probability of a spike in a time step."""
         population = sources_of(self, circuit)
-        rows, entries, family, size = self._heirs(population)
+        rows, entries, family, size = self._heirs(population, self.rate)
         chance = self._values({"rate": Hz}, entries, size, rate=self.rate)["rate"] * dt
         if not (chance.min(initial=0) >= 0 and chance.max(initial=0) < 1):
             raise ValueError(

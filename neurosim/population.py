@@ -1,13 +1,14 @@
 """Populations: cells of one model, with permanent ids, lineage, positions and their whole state."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from neurosim.distributions import draw
 from neurosim.errors import near
 from neurosim.expressions import evaluate
+from neurosim.ledger import Ledger
 from neurosim.models import CellModel, load_cell
 from neurosim.models.checks import check_divisor
 from neurosim.randomness import generator
@@ -15,6 +16,7 @@ from neurosim.table import Table
 from neurosim.units import Quantity, metre, quantity, to_si
 
 NEVER = -1e4  # seconds: Brian2's value of lastspike for a cell that has not spiked
+FOUNDER, MOTHERLESS = -1, -2  # instead of a parent
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,8 +26,9 @@ class Population:
     `cells` has one row a cell: id, parent (-1 for a founder), birth (epoch), position (n, 3) in metres (NaN if none was
     given), spikes (how many it has emitted; a daughter goes on from her mother's), memory (whether the weights of its
     synapses are frozen), every state variable in SI units and, unless the cells are spike sources, lastspike (s) and not_refractory.
-    `parents[i]` is the parent of id i for every id ever issued, so that a cell finds the inputs of its ancestors.
-    State variables are attributes with units: ``population.v``.
+    `parents[i]` is the parent of id i for every id ever issued, so that a cell finds the inputs of its ancestors (FOUNDER for a
+    founder, MOTHERLESS for a cell born later without a mother in this population). `ledgers` describe the columns that rules keep.
+    `scatter` (m) is how far from her mother a daughter stands. State variables and ledgers are attributes with units: ``population.v``.
     """
 
     name: str
@@ -34,6 +37,8 @@ class Population:
     parents: np.ndarray
     sign: str | None
     shared: Mapping[str, float]
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
+    scatter: float = 0.0
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -45,9 +50,10 @@ class Population:
     def __getattr__(self, name: str):
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in self.model.variables:
-            return quantity(self.cells[name], self.model.variables[name])
-        options = [*self.model.variables, "ids", "position", "cells", "model", "sign"]
+        known = self.model.variables | {key: ledger.dimensions for key, ledger in self.ledgers.items()}
+        if name in known:
+            return quantity(self.cells[name], known[name])
+        options = [*known, "ids", "position", "cells", "model", "sign"]
         raise AttributeError(f"population {self.name!r} has no {name!r}.{near(name, options)}")
 
     @property
@@ -67,14 +73,25 @@ class Population:
     def set(self, **state) -> "Population":
         """Return the population with other values (quantities, one or one per cell, or distributions' samples) of state variables."""
         columns = {}
+        known = self.model.variables | {key: ledger.dimensions for key, ledger in self.ledgers.items()}
         for name, value in state.items():
-            if name not in self.model.variables:
-                raise KeyError(f"population {self.name!r} has no state variable {name!r}.{near(name, self.model.variables)}")
+            if name not in known:
+                raise KeyError(f"population {self.name!r} has no state variable {name!r}.{near(name, known)}")
             what = f"{name} of population {self.name!r}"
-            columns[name] = draw(value, len(self), None, quantity(1.0, self.model.variables[name]), what)
+            columns[name] = draw(value, len(self), None, quantity(1.0, known[name]), what)
             if name in self.model.per_cell:
                 check_divisor(self.model, name, self.model.variables[name], columns[name], what)
         return replace(self, cells=self.cells.replace(**columns))
+
+    def placing(self, distance: Quantity) -> "Population":
+        """Return the population with daughters that stand away from their mothers: by a normal deviate of this width along each axis.
+
+        In a population that lies in one plane, all z being 0, they stay in it. Raises ValueError for a negative distance and TypeError for no length.
+        """
+        scatter = to_si(distance, metre, f"distance of daughters in population {self.name!r}")
+        if not 0 <= scatter < np.inf:
+            raise ValueError(f"daughters in population {self.name!r} are to stand {distance} from their mothers; give 0 or more")
+        return replace(self, scatter=float(scatter))
 
 
 def create(
@@ -86,17 +103,17 @@ def create(
     (undeclared); projections keep a declared sign. `positions` is a quantity of shape (size, 3) or (size, 2). `state`
     maps state variables to their first values: a quantity, an array of quantities or a distribution drawn with `seed`;
     `spread` gives each cell its own value of parameters in the same way. They are state variables then: a daughter has her mother's.
-    Raises ValueError for a name that is no identifier, a size below 1 or an unknown sign, TypeError for a wrong dimension.
+    `size` may be 0, for cells that are to be born. Raises ValueError for a name that is no identifier, a size below 0 or an unknown sign, TypeError for a wrong dimension.
     """
     model = model if isinstance(model, CellModel) else load_cell(model)
     check_name(name, "population")
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-        raise ValueError(f"population {name!r} needs a whole number of cells, at least 1, not {size!r}")
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
+        raise ValueError(f"population {name!r} needs a whole number of cells, 0 or more, not {size!r}")
     if sign not in (None, "excitatory", "inhibitory"):
         raise ValueError(f'population {name!r} has sign {sign!r}; give "excitatory", "inhibitory" or None')
     columns = {
         "id": np.arange(size),
-        "parent": np.full(size, -1),
+        "parent": np.full(size, FOUNDER),
         "birth": np.zeros(size, dtype=np.int64),
         "position": _positions(name, size, positions),
         "spikes": np.zeros(size, dtype=np.int64),
@@ -124,8 +141,8 @@ def create(
             columns[key] = np.full(size, value)
     if not model.source:
         columns["lastspike"] = np.full(size, NEVER)
-        columns["not_refractory"] = _ready(model, columns, size)
-    return Population(name, model, Table(columns), np.full(size, -1), sign, dict(model.shared))
+        columns["not_refractory"] = ready(model, columns, size)
+    return Population(name, model, Table(columns), np.full(size, FOUNDER), sign, dict(model.shared))
 
 
 def check_name(name: str, what: str) -> None:
@@ -143,8 +160,8 @@ def _positions(name, size, positions) -> np.ndarray:
     return np.pad(values, ((0, 0), (0, 3 - values.shape[1])))
 
 
-def _ready(model: CellModel, columns, size) -> np.ndarray:
-    """A cell that starts above a crossing threshold has not crossed it: it is not ready to spike."""
+def ready(model: CellModel, columns, size) -> np.ndarray:
+    """Tell which cells that begin in some state are ready to spike: one above a crossing threshold has not crossed it."""
     if model.spike.rule != "crossing":
         return np.ones(size, dtype=bool)
     names = {key: quantity(columns[key], unit) for key, unit in model.variables.items()}

@@ -1,14 +1,16 @@
 """Projections: the synapses from one population to another, with weights, delays, shares and spikes in flight."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from neurosim.conduction import delays
 from neurosim.distributions import draw
 from neurosim.errors import near
 from neurosim.expressions import names_in, statements
+from neurosim.ledger import Ledger
 from neurosim.models import Receptor, SynapseModel, load_synapse, psp
 from neurosim.population import NEVER, Population, check_name
 from neurosim.randomness import generator
@@ -16,19 +18,23 @@ from neurosim.table import Table
 from neurosim.units import Quantity, quantity, second
 from neurosim.wiring import Side, Wiring
 
-NEWBORN = ("split", "copy", "wire")
+NEWBORN = ("split", "copy", "wire", "partition")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Say how a projection was made, so that ``newborn="wire"`` can make it again for newborn cells.
 
-    `weight` and `delay` are quantities or distributions, None where they were given one by one.
+    `weight` and `delay` are quantities or distributions, the delay also a conduction, None where they were given one by one.
     """
 
     wiring: Any
     weight: Any
     delay: Any
+
+    def between(self, pre: np.ndarray, post: np.ndarray, what: str) -> "Recipe":
+        """Return the recipe for synapses between positions (m, one row each): with a delay for each, where a conduction gives them."""
+        return replace(self, delay=delays(self.delay, pre, post, what))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,7 +46,8 @@ class Projection:
     it was made; NEVER in no circuit yet), counted (spikes that pre had emitted by then), the state of the synapse model and,
     once cells are frozen, frozen (1 where the weight stays). `flight` has one row for each spike under way: synapse (id) and step (time step of arrival), in
     order of delivery. `newborn` says what a newborn cell gets: "split" (incoming synapses copied, outgoing ones shared
-    between the twins), "copy" (outgoing weights copied) or "wire" (the wiring is applied to the newborn).
+    between the twins), "partition" (the same, but each incoming synapse goes to one of the twins), "copy" (outgoing weights copied)
+    or "wire" (the wiring is applied to the newborn). `ledgers` describe the columns that rules keep.
     """
 
     name: str
@@ -54,6 +61,7 @@ class Projection:
     flight: Table
     next_id: int
     shared: Mapping[str, float]
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.synapses)
@@ -108,12 +116,11 @@ class Projection:
         """Return the projection with other weights or other values of the synapse's state variables."""
         columns = {}
         for name, value in state.items():
-            unit = self.receptor.dimensions if name == "weight" else self.synapse.variables.get(name)
-            if unit is None:
-                options = ["weight", *self.synapse.variables]
-                raise KeyError(f"projection {self.name!r} has no state variable {name!r}.{near(name, options)}")
+            known = {"weight": self.receptor.dimensions, **self.synapse.variables} | {key: one.dimensions for key, one in self.ledgers.items()}
+            if name not in known:
+                raise KeyError(f"projection {self.name!r} has no state variable {name!r}.{near(name, known)}")
             what = f"{name} of projection {self.name!r}"
-            columns[name] = draw(value, len(self), None, quantity(1.0, unit), what)
+            columns[name] = draw(value, len(self), None, quantity(1.0, known[name]), what)
         return replace(self, synapses=self.synapses.replace(**columns))
 
     @property
@@ -152,7 +159,7 @@ def connect(
 
     `wiring` is one of the wirings (AllToAll, FixedProbability ...), `receptor` a receptor of the target's model,
     `weight` and `delay` each a quantity, an array of quantities (one a synapse, by pre then post) or a distribution
-    drawn with `seed`; a weight may also be a psp. The projection is called "source_to_target" and splits outgoing weights at a division;
+    drawn with `seed`; a weight may also be a psp, a delay a Conduction. The projection is called "source_to_target" and splits outgoing weights at a division;
     ``.replace(name=..., newborn=...)`` changes either. Raises ValueError for an unknown receptor, a weight out of bounds
     or against the declared sign of the source, a negative delay or a parameter left open; TypeError for a wrong dimension.
     """
@@ -185,9 +192,8 @@ def connect(
     if hasattr(wiring, "order"):  # pairs are sorted, so values given one by one must follow them
         weight, delay = (value[wiring.order] if np.ndim(value) else value for value in (weight, delay))
     pre, post = wiring.pairs(_side(source), _side(target), source.name == target.name, rng)
-    columns = new_synapses(
-        source, slot, synapse, Recipe(wiring, weight, delay), source.ids[pre], target.ids[post], rng, f"projection {name!r}"
-    )
+    recipe = Recipe(wiring, weight, delay).between(source.cells["position"][pre], target.cells["position"][post], f"projection {name!r}")
+    columns = new_synapses(source, slot, synapse, recipe, source.ids[pre], target.ids[post], rng, f"projection {name!r}")
     columns = {"id": np.arange(len(pre)), "parent": np.full(len(pre), -1), **columns}
     recipe = Recipe(wiring, *(None if np.ndim(value) else value for value in (weight, delay)))
     flight = Table({"synapse": np.empty(0, np.int64), "step": np.empty(0, np.int64)})

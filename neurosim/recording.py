@@ -150,6 +150,7 @@ class Recording:
     def __init__(self, parts: Mapping[str, PartRecording], start_step: int, stop_step: int, dt: float):
         self._parts = dict(parts)
         self.start_step, self.stop_step, self.dt_si = start_step, stop_step, dt
+        self.measures: dict[str, float] = {}
 
     @property
     def names(self) -> list[str]:

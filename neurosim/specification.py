@@ -73,14 +73,16 @@ def _circuit(circuit: Circuit) -> dict:
     for name, population in circuit.populations.items():
         model = population.model.specification()
         parts[name] = {"cells": len(population), "sign": population.sign, "model": model, "state": _table(population.cells)}
+        parts[name] |= {"ledgers": specification(list(population.ledgers.values())), "scatter": population.scatter}
     for name, projection in circuit.projections.items():
         synapse = projection.synapse.specification()
         recipe = specification(projection.recipe)
         parts[name] = {
             "synapses": len(projection), "newborn": projection.newborn, "receptor": projection.receptor.name, "synapse": synapse,
             "recipe": recipe, "state": _table(projection.synapses), "flight": _table(projection.flight),
+            "ledgers": specification(list(projection.ledgers.values())),
         }  # fmt: skip
-    return {"seed": int(circuit.seed), "step": circuit.step, "epoch": circuit.epoch, "dt": circuit.dt_si, **parts}
+    return {"seed": int(circuit.seed), "step": circuit.step, "epoch": circuit.epoch, "dt": circuit.dt_si, "notes": dict(circuit.notes), **parts}
 
 
 def _table(table: Table) -> dict:

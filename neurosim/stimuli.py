@@ -14,6 +14,7 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.models import psp
+from neurosim.population import FOUNDER
 from neurosim.randomness import LARGEST_POISSON_MEAN, stream_key, uniform
 from neurosim.table import distinct
 from neurosim.units import Hz, Quantity, quantity, second, to_si, whole_steps
@@ -49,7 +50,11 @@ class Bound:
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """Share what all inputs have: the cells they reach, a name, and how values find cells and their descendants."""
+    """Share what all inputs have: the cells they reach, a name, and how values find cells and their descendants.
+
+    `cells` are ids, each with its own value where there are several. None stands for all founders; cells born later without a mother are
+    reached too where there is one value for all. "ever" gives the k-th value to the cell of id k, also if it is yet to be born.
+    """
 
     cells: Any = None
     name: str | None = None
@@ -85,15 +90,25 @@ class Input:
             )
         return receptor
 
-    def _heirs(self, population):
-        """The rows that the input reaches, the entry of `cells` that each inherits from, and that entry's id."""
-        known = np.arange(len(population.parents)) if self.cells is None else _ids(self.cells, f"cells of input {self.label!r}")
+    def _named(self, population, values) -> np.ndarray:
+        """The ids of the cells that have an entry of their own in values given one by one."""
+        each = [np.shape(value)[-1] for value in values if np.ndim(value)]
+        if self.cells is None:
+            return np.flatnonzero(population.parents == FOUNDER if each else population.parents < 0)
+        if isinstance(self.cells, str):
+            if self.cells != "ever" or not each:
+                raise ValueError(f'cells of input {self.label!r} are {self.cells!r}; give ids, or "ever" with one value for each cell')
+            return np.arange(each[0])
+        known = _ids(self.cells, f"cells of input {self.label!r}")
         outside = (known < 0) | (known >= len(population.parents))
         if outside.any():
             raise ValueError(f"input {self.label!r} names cell {known[outside][0]} of population {population.name!r}, which never existed")
-        if self.cells is None:
-            known = np.flatnonzero(population.parents < 0)
-        place = np.full(len(population.parents), -1)
+        return known
+
+    def _heirs(self, population, *values):
+        """The rows that the input reaches, the entry of `cells` that each inherits from, and that entry's id, given all values that there may be one by one."""
+        known = self._named(population, values)
+        place = np.full(max(len(population.parents), known.max(initial=-1) + 1), -1)
         place[known] = np.arange(len(known))
         twice = known[place[known] != np.arange(len(known))]
         if len(twice):
@@ -148,7 +163,7 @@ class PoissonInput(Input):
         """Check the input against a circuit for the time steps start to stop and return it as arrays; raises as the module says."""
         population = self._population(circuit)
         receptor = self._receptor(population, "jump")
-        rows, entries, family, size = self._heirs(population)
+        rows, entries, family, size = self._heirs(population, self.rate, self.weight)
         units = {"rate": Hz, "weight": quantity(1.0, receptor.dimensions)}
         weight = self.weight.weight(receptor, f"weight of input {self.label!r}") if isinstance(self.weight, psp) else self.weight
         values = self._values(units, entries, size, rate=self.rate, weight=weight)
@@ -240,7 +255,7 @@ class Presentations(Input):
         """The rates (Hz), the length of a stimulus and the start in time steps, the rows reached and which column each has."""
         population = sources_of(self, circuit)
         rates = np.asarray(to_si(self.rates, Hz, f"rates of input {self.label!r}"), dtype=float)
-        rows, entries, _, size = self._heirs(population)
+        rows, entries, _, size = self._heirs(population, rates)
         if rates.ndim != 2 or rates.shape[1] != size or not len(rates):
             raise ValueError(
                 f"rates of input {self.label!r} have shape {rates.shape}; give (stimuli, {size}), a row for each stimulus and a column for each cell"

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from neurosim import distributions, wiring
+from neurosim import conduction, distributions, wiring
 from neurosim.circuit import Circuit
+from neurosim.conduction import Conduction
 from neurosim.distributions import Distribution
 from neurosim.files import read_archive, understood, write_archive
+from neurosim.ledger import Ledger
 from neurosim.models import CellModel, SynapseModel
 from neurosim.population import Population
 from neurosim.projection import Projection, Recipe
@@ -30,7 +32,14 @@ def circuit_archive(circuit: Circuit) -> tuple[dict, dict[str, np.ndarray]]:
     arrays, parts = {}, {"populations": [], "projections": []}
     for name, population in circuit.populations.items():
         parts["populations"].append(
-            {"name": name, "model": population.model.specification(), "sign": population.sign, "shared": dict(population.shared)}
+            {
+                "name": name,
+                "model": population.model.specification(),
+                "sign": population.sign,
+                "shared": dict(population.shared),
+                "ledgers": _ledgers_to(population),
+                "scatter": population.scatter,
+            }  # fmt: skip
         )
         arrays |= {f"{name}/cells/{column}": values for column, values in population.cells.items()}
         arrays[f"{name}/parents"] = population.parents
@@ -39,12 +48,13 @@ def circuit_archive(circuit: Circuit) -> tuple[dict, dict[str, np.ndarray]]:
             {
                 "name": name, "source": projection.source, "target": projection.target, "synapse": projection.synapse.specification(),
                 "receptor": projection.receptor.name, "newborn": projection.newborn, "recipe": _recipe_to(projection.recipe),
-                "next_id": projection.next_id, "shared": dict(projection.shared),
+                "next_id": projection.next_id, "shared": dict(projection.shared), "ledgers": _ledgers_to(projection),
             }
         )  # fmt: skip
         arrays |= {f"{name}/synapses/{column}": values for column, values in projection.synapses.items()}
         arrays |= {f"{name}/flight/{column}": values for column, values in projection.flight.items()}
     about = {"kind": "circuit", "seed": int(circuit.seed), "step": circuit.step, "epoch": circuit.epoch, "dt": circuit.dt_si, **parts}
+    about["notes"] = dict(circuit.notes)
     return about, arrays
 
 
@@ -61,8 +71,9 @@ def _circuit(about: Mapping, arrays: Mapping[str, np.ndarray]) -> Circuit:
         name = entry["name"]
         model = CellModel.from_specification(entry["model"])
         populations[name] = Population(
-            name, model, _table(arrays, f"{name}/cells/"), arrays[f"{name}/parents"], entry["sign"], entry["shared"]
-        )
+            name, model, _table(arrays, f"{name}/cells/"), arrays[f"{name}/parents"], entry["sign"], entry["shared"],
+            _ledgers_from(entry["ledgers"]), entry["scatter"],
+        )  # fmt: skip
     projections = []
     for entry in about["projections"]:
         name = entry["name"]
@@ -71,9 +82,10 @@ def _circuit(about: Mapping, arrays: Mapping[str, np.ndarray]) -> Circuit:
                 name, entry["source"], entry["target"], SynapseModel.from_specification(entry["synapse"]),
                 populations[entry["target"]].model.receptors[entry["receptor"]], entry["newborn"], _recipe_from(entry["recipe"]),
                 _table(arrays, f"{name}/synapses/"), _table(arrays, f"{name}/flight/"), entry["next_id"], entry["shared"],
+                _ledgers_from(entry["ledgers"]),
             )
         )  # fmt: skip
-    return Circuit(list(populations.values()), projections, about["seed"], about["step"], about["epoch"], about["dt"])
+    return Circuit(list(populations.values()), projections, about["seed"], about["step"], about["epoch"], about["dt"], about["notes"])
 
 
 def recording_archive(recording: Recording) -> tuple[dict, dict[str, np.ndarray]]:
@@ -118,6 +130,14 @@ def _table(arrays: Mapping[str, np.ndarray], prefix: str) -> Table:
     return Table({name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)})
 
 
+def _ledgers_to(part: Population | Projection) -> list[dict]:
+    return [ledger.specification() for ledger in part.ledgers.values()]
+
+
+def _ledgers_from(entries) -> dict[str, Ledger]:
+    return {entry["name"]: Ledger.from_specification(entry) for entry in entries}
+
+
 def _recipe_to(recipe: Recipe) -> dict:
     return {"wiring": recipe.wiring.specification(), "weight": _values_to(recipe.weight), "delay": _values_to(recipe.delay)}
 
@@ -127,7 +147,7 @@ def _recipe_from(entry: Mapping) -> Recipe:
 
 
 def _values_to(values):
-    if values is None or isinstance(values, Distribution):
+    if values is None or isinstance(values, (Distribution, Conduction)):
         return values and values.specification()
     return {"si": float(np.asarray(values)), "dimensions": exponents(get_dimensions(values))}
 
@@ -135,4 +155,6 @@ def _values_to(values):
 def _values_from(entry):
     if entry is None or "distribution" in entry:
         return entry and distributions.from_specification(entry)
+    if "conduction" in entry:
+        return conduction.from_specification(entry)
     return quantity(entry["si"], from_exponents(entry["dimensions"]))

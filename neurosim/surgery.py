@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
 from neurosim.circuit import Circuit
+from neurosim.descent import descend, key_of, of_mothers
 from neurosim.edit import Edit, TableEdit, fly_on
 from neurosim.events import Events
+from neurosim.newborn import edit_cells, enter, fresh_synapses, frozen, parents_after
 from neurosim.population import Population
-from neurosim.projection import Projection, check_delays, check_values, first_columns, new_synapses
-from neurosim.randomness import generator, normal, stream_key, uniform
+from neurosim.projection import Projection
+from neurosim.randomness import normal
 from neurosim.settle import Settled, bereft, settle
 from neurosim.table import Table, among, over_ids
-from neurosim.wiring import Side
 
 
 def apply(circuit: Circuit, events: Events) -> Circuit:
@@ -46,50 +48,51 @@ def carry_out(circuit: Circuit, edit: Edit) -> Circuit:
     return circuit.updated(parts)
 
 
-def plan(circuit: Circuit, events: Events) -> Edit:
+def plan(circuit: Circuit, events: Events, noted: Mapping[str, Iterable[str]] = MappingProxyType({})) -> Edit:
     """Work out everything that the events change in a circuit.
 
-    Rules propose against the same circuit, so their events are merged in a fixed order (deaths, divisions of survivors,
-    unlinks, links); one that conflicts with an earlier one is dropped and counted by cause. Raises as `apply` does.
+    Rules propose against the same circuit, so their events are merged in a fixed order (deaths, hand-overs, fadings, divisions of
+    survivors, births, unlinks, links); one that conflicts with an earlier one is dropped and counted by cause. `noted` names columns,
+    by part, that this circuit has otherwise than the one on which the edit will be carried out. Raises as `apply` does.
     """
     events.check(circuit)
     settled, dropped = settle(circuit, events)
-    cells, parents, synapses, lost = {}, {}, {}, {}
+    cells, synapses, lost = {}, {}, {}
     for name, population in circuit.populations.items():
-        if len(settled.dead[name]) or len(settled.divisions[name]):
-            cells[name] = _edit_cells(circuit, population, settled)
-            parents[name] = np.concatenate([population.parents, settled.divisions[name]["mother"]])
+        if len(settled.dead[name]) or len(settled.newborn(name)):
+            cells[name] = edit_cells(circuit, population, settled)
     for name, projection in circuit.projections.items():
-        touched = projection.source in cells or projection.target in cells
-        if touched or len(settled.unlinked[name]) or len(settled.links[name]):
-            synapses[name] = _edit_synapses(circuit, projection, settled, cells)
-            lost[name] = _lost(projection, synapses[name].removed)
+        touched = projection.source in cells or projection.target in cells or len(settled.faded[projection.source])
+        if touched or len(settled.unlinked[name]) or len(settled.links[name]) or name in noted:
+            synapses[name] = _edit_synapses(circuit, projection, settled, cells, noted.get(name, ()))
+            lost[name] = _lost(projection, synapses[name])
+    enter(circuit, settled, cells, synapses, noted)
+    parents = {name: parents_after(circuit.populations[name], settled) for name in cells}
     return Edit(cells, parents, synapses, settled, dropped, lost)
 
 
-def _edit_cells(circuit: Circuit, population: Population, settled: Settled) -> TableEdit:
-    mothers = settled.divisions[population.name]["mother"]
-    values = {"id": settled.daughters[population.name], "parent": mothers, "birth": np.full(len(mothers), circuit.epoch + 1)}
-    removed = np.sort(population.rows(settled.dead[population.name]))
-    return TableEdit(removed, population.rows(mothers), values, {}, {}, len(population))
-
-
-def _edit_synapses(circuit: Circuit, projection: Projection, settled: Settled, cells: Mapping[str, TableEdit]) -> TableEdit:
-    """Choose the synapses that go, those copied or split by divisions, and those made afresh."""
+def _edit_synapses(circuit: Circuit, projection: Projection, settled: Settled, cells: Mapping[str, TableEdit], noted) -> TableEdit:
+    """Choose the synapses that go, those that descend from others, and those made afresh."""
     old = projection.synapses
     removed = _removed(circuit, projection, settled)
-    copies, changed = _divide_synapses(circuit, projection, settled, removed)
-    fresh = _fresh_synapses(circuit, projection, settled, cells)
-    copied, made = copies.pop("origin"), len(fresh["pre"])
-    values = {name: np.concatenate([column, fresh.pop(name)]) for name, column in copies.items()}
-    values["id"] = projection.next_id + np.arange(len(copied) + made)
-    values["parent"] = np.concatenate([old["id"][copied], np.full(made, -1)])
+    descent = descend(circuit, projection, settled, removed)
+    removed = np.union1d(removed, descent.replaced) if len(descent.replaced) else removed
+    fresh = fresh_synapses(circuit, projection, settled, cells)
+    made = len(fresh["pre"])
+    values = {name: np.concatenate([getattr(descent, name), fresh.pop(name)]) for name in ("pre", "post", "share")}
+    values["id"] = projection.next_id + np.arange(len(descent.origin) + made)
+    values["parent"] = np.concatenate([old["id"][descent.origin], np.full(made, -1)])
+    changed = {"share": descent.shares} if len(descent.shares[0]) else {}
     if "frozen" in old:
-        values["frozen"] = np.concatenate([old["frozen"][copied], fresh.pop("frozen")])
+        values["frozen"] = frozen(circuit, projection, cells, values["pre"], values["post"])
+    change = TableEdit(removed, np.concatenate([descent.origin, np.full(made, -1)]), values, fresh, changed, len(old))
     if projection.synapse.plastic and (settled.divisions[projection.target]["jitter"] > 0).any():
-        weight = np.concatenate([old["weight"][copied], fresh.pop("weight")])
+        weight = np.concatenate([old["weight"][descent.origin], fresh.pop("weight")])
         changed["weight"], values["weight"] = _break_symmetry(circuit, projection, settled, removed, values, weight)
-    return TableEdit(removed, np.concatenate([copied, np.full(made, -1)]), values, fresh, changed, len(old))
+    for column in noted:
+        changed[column] = (change.survivors, old[column][change.survivors])
+        values[column] = np.concatenate([old[column][descent.origin], fresh.pop(column)])
+    return change
 
 
 def _removed(circuit: Circuit, projection: Projection, settled: Settled) -> np.ndarray:
@@ -102,113 +105,13 @@ def _removed(circuit: Circuit, projection: Projection, settled: Settled) -> np.n
     return np.flatnonzero(gone)
 
 
-def _lost(projection: Projection, removed: np.ndarray) -> int:
-    """Count the spikes in flight on synapses that go."""
-    if not len(removed):
+def _lost(projection: Projection, change: TableEdit) -> int:
+    """Count the spikes in flight on synapses that go and that no other descends from."""
+    if not len(change.removed):
         return 0
-    gone = over_ids(projection.next_id, projection.ids[removed], True, False)
-    return int(gone[projection.flight["synapse"]].sum())
-
-
-def _divide_synapses(circuit: Circuit, projection: Projection, settled: Settled, removed: np.ndarray):
-    """Copy the incoming synapses of dividing cells, then share (or copy) the outgoing ones, those copies included.
-
-    A synapse from a dividing to a dividing cell, autapses included, so becomes four; the split is on the presynaptic side.
-    Returns columns of the copies, `origin` the rows that they were made from, and what changes in other columns of those.
-    """
-    old, changed = projection.synapses, {}
-    divisions = len(settled.divisions[projection.source]) + len(settled.divisions[projection.target])
-    if projection.newborn == "wire" or not divisions:
-        return {"share": np.empty(0)} | {name: np.empty(0, np.int64) for name in ("pre", "post", "origin")}, changed
-    incoming, place = _of_mothers(circuit, settled, projection.target, old, "post", removed)
-    copies = {name: old[name][incoming] for name in ("pre", "post", "share")} | {"origin": incoming}
-    copies["post"] = settled.daughters[projection.target][place]
-    outgoing, place = _of_mothers(circuit, settled, projection.source, old, "pre", removed)
-    again, place_again = _of_mothers(circuit, settled, projection.source, copies, "pre")
-    place = np.concatenate([place, place_again])
-    twins = {name: np.concatenate([old[name][outgoing], copies[name][again]]) for name in ("post", "share")}
-    twins |= {"origin": np.concatenate([outgoing, incoming[again]]), "pre": settled.daughters[projection.source][place]}
-    if projection.newborn == "split" and len(place):
-        mothers = _mothers_share(projection, settled.divisions[projection.source], place, old["id"][twins["origin"]])
-        left, twins["share"] = twins["share"] * mothers, twins["share"] * (1 - mothers)
-        changed["share"], copies["share"][again] = (outgoing, left[: len(outgoing)]), left[len(outgoing) :]
-    return {name: np.concatenate([column, twins[name]]) for name, column in copies.items()}, changed
-
-
-def _of_mothers(circuit, settled: Settled, name: str, table: Mapping, column: str, removed=()) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows with a dividing cell of a population in a column, less those removed, and the places of the divisions."""
-    mothers = settled.divisions[name]["mother"]
-    if not len(mothers):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    values, size = table[column], len(circuit.populations[name].parents)
-    rows = np.flatnonzero(over_ids(size, mothers, True, False)[values])
-    rows = rows[~among(rows, removed)]
-    return rows, over_ids(size, mothers, np.arange(len(mothers)), -1)[values[rows]]
-
-
-def _mothers_share(projection: Projection, divisions: np.ndarray, place: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Draw which part of outgoing synapses (ids, and the places of their divisions) the mother keeps; raise ValueError where none can be split."""
-    if projection.unsplittable:
-        raise ValueError(
-            f"a division in {projection.source!r} cannot split projection {projection.name!r}, because "
-            f"{projection.unsplittable}; use .replace(newborn='copy') or .replace(newborn='wire')"
-        )
-    low, high, key = (divisions[column][place] for column in ("low", "high", "key"))
-    return low + (high - low) * uniform(_key("share", projection), key, ids)
-
-
-def _fresh_synapses(circuit: Circuit, projection: Projection, settled: Settled, cells: Mapping[str, TableEdit]) -> dict[str, np.ndarray]:
-    """Make the columns of synapses that descend from none: those of links and those that newborn cells are wired with."""
-    links, source = settled.links[projection.name], circuit.populations[projection.source]
-    what = f"projection {projection.name!r}"
-    pre, post, weight, delay = (np.ascontiguousarray(links[name]) for name in ("pre", "post", "weight", "delay"))
-    check_values(source, projection.receptor, projection.synapse, weight, delay, f"links of {what}")
-    _check_grid(circuit, delay, f"links of {what}")
-    columns = _made_now(circuit, projection, cells, pre, post, weight, delay)
-    keys = [settled.divisions[name]["key"] for name in dict.fromkeys((projection.source, projection.target))]
-    if projection.newborn != "wire" or not sum(map(len, keys)):
-        return columns
-    rng = generator(int(np.bitwise_xor.reduce(np.concatenate(keys))), f"division/wire/{projection.name}")
-    ids, sides, new = zip(*(_side(circuit, name, cells) for name in (projection.source, projection.target)), strict=True)
-    pre, post = projection.recipe.wiring.newborn_pairs(*sides, projection.source == projection.target, *new, rng)
-    wired = new_synapses(source, projection.receptor, projection.synapse, projection.recipe, ids[0][pre], ids[1][post], rng, what)
-    _check_grid(circuit, wired["delay"], f"synapses of newborn cells of {what}")
-    wired = _made_now(circuit, projection, cells, *(wired[name] for name in ("pre", "post", "weight", "delay")))
-    return {name: np.concatenate([columns[name], wired[name]]) for name in columns}
-
-
-def _made_now(circuit: Circuit, projection: Projection, cells: Mapping[str, TableEdit], pre, post, weight, delay) -> dict[str, np.ndarray]:
-    """Return the columns of synapses made at this boundary between cells that there are after it."""
-    counted = _of_cells(circuit, projection.source, cells, "spikes", pre)
-    columns = first_columns(projection.synapse, pre, post, weight, delay, circuit.time_si, counted)
-    if "frozen" in projection.synapses:
-        marked = [
-            _of_cells(circuit, *side, "memory", ids) for *side, ids in ((projection.source, cells, pre), (projection.target, cells, post))
-        ]
-        columns["frozen"] = np.logical_or(*marked).astype(float)
-    return columns
-
-
-def _of_cells(circuit: Circuit, name: str, cells: Mapping[str, TableEdit], column: str, ids: np.ndarray) -> np.ndarray:
-    """Return a column at some ids of the cells of a population after its edit."""
-    if not len(ids):
-        return np.empty(0)
-    table = circuit.populations[name].cells
-    if name in cells:
-        table = Table({key: cells[name].column(table, key) for key in ("id", column)}, ascending=table.ascending)
-    return table[column][table.rows_or_missing(ids)]
-
-
-def _check_grid(circuit: Circuit, delay: np.ndarray, what: str) -> None:
-    if circuit.dt_si is not None:
-        check_delays(delay, circuit.dt_si, what)
-
-
-def _side(circuit: Circuit, name: str, cells: Mapping[str, TableEdit]) -> tuple[np.ndarray, Side, np.ndarray]:
-    """Return the ids of a population after its edit, the side of a wiring that it makes, and which cells are newborn."""
-    table, change = circuit.populations[name].cells, cells.get(name)
-    ids, position = (table[column] if change is None else change.column(table, column) for column in ("id", "position"))
-    return ids, Side(len(ids), position), np.arange(len(ids)) >= (len(ids) if change is None else change.kept)
+    gone = change.removed[~among(change.removed, np.sort(change.copied))]
+    lost = over_ids(projection.next_id, projection.ids[gone], True, False)
+    return int(lost[projection.flight["synapse"]].sum())
 
 
 def _break_symmetry(circuit: Circuit, projection: Projection, settled: Settled, removed, values: Mapping, weight: np.ndarray):
@@ -223,12 +126,12 @@ def _break_symmetry(circuit: Circuit, projection: Projection, settled: Settled, 
     def jittered(weight: np.ndarray, place: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Multiply weights by the factors of their divisions."""
         jitter, key = divisions["jitter"][place], divisions["key"][place]
-        weight = weight * np.exp(jitter * normal(_key("jitter", projection), key, ids))
+        weight = weight * np.exp(jitter * normal(key_of("jitter", projection), key, ids))
         if projection.synapse.bounds:
             weight = np.clip(weight, *(projection.synapse.parameters[key].value for key in projection.synapse.bounds))
         return weight
 
-    rows, place = _of_mothers(circuit, settled, name, old, "post", removed)
+    rows, place = of_mothers(circuit, settled, name, old, "post", removed)
     if "frozen" in old:
         free = old["frozen"][rows] == 0
         rows, place = rows[free], place[free]
@@ -237,8 +140,3 @@ def _break_symmetry(circuit: Circuit, projection: Projection, settled: Settled, 
     new_rows = np.flatnonzero((new_place >= 0) & (values.get("frozen", 0) == 0))
     weight[new_rows] = jittered(weight[new_rows], new_place[new_rows] % len(divisions), values["id"][new_rows])
     return (rows, jittered(old["weight"][rows], place, old["id"][rows])), weight
-
-
-def _key(what: str, projection: Projection) -> int:
-    """Synapses of different projections may have the same id: each projection draws from streams of its own."""
-    return stream_key(0, f"division/{what}/{projection.name}")

@@ -1,4 +1,4 @@
-"""Time constants of a cell, and the time step that they allow."""
+"""Time constants of cells and synapses, and the time step that they allow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from neurosim.errors import TimeStepWarning
 from neurosim.expressions import evaluate
-from neurosim.models import CellModel
+from neurosim.models import CellModel, SynapseModel
 from neurosim.models.parts import Names
 from neurosim.population import Population
 from neurosim.units import Quantity, quantity, second
@@ -35,12 +35,12 @@ _LIMITS: Mapping[str, tuple[float, str]] = {
 }
 
 
-def time_constants(model: CellModel, spread: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Quantity]:
-    """Return the time constants of a cell's state variables at birth, 1/|d(dx/dt)/dx| by central differences, the fastest first.
+def time_constants(model: CellModel | SynapseModel, spread: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Quantity]:
+    """Return the time constants of the state variables of a cell or a synapse at birth, 1/|d(dx/dt)/dx| by central differences, the fastest first.
 
     `spread` gives parameters of which each cell has its own value, as quantities of shape (cells,): the fastest cell counts. A variable
     whose rate of change does not depend on itself has no time constant and is left out, as is one whose equation has no finite value
-    around the initial state.
+    around the initial state, or depends on the cells that a synapse joins.
     """
     found = {name: quantity(tau, second.dim) for name, tau in (_inherent(model) if not spread else _measured(model, spread)).items()}
     return dict(sorted(found.items(), key=lambda pair: pair[1]))
@@ -63,20 +63,20 @@ def warn_of_time_step(populations: Iterable[Population], dt: float) -> None:
                 f"dt is {dt * 1e3:g} ms, but {name} of population {population.name!r} ({model.name}) has a time constant of "
                 f"{tau * 1e3:.3g} ms, and {beyond}; take dt = {_round_down(tau / 5) * 1e3:g} ms",
                 TimeStepWarning,
-                stacklevel=_outside(),
+                stacklevel=outside(),
             )
 
 
 @lru_cache(maxsize=1024)
-def _inherent(model: CellModel) -> Mapping[str, float]:
+def _inherent(model: CellModel | SynapseModel) -> Mapping[str, float]:
     return MappingProxyType(_measured(model, {}))
 
 
-def _measured(model: CellModel, spread: Mapping[str, Any]) -> dict[str, float]:
+def _measured(model: CellModel | SynapseModel, spread: Mapping[str, Any]) -> dict[str, float]:
     """The time constants in seconds, of all variables that have one."""
     state = {name: np.asarray(value, dtype=float) for name, value in model.initial_values(spread).items()}
     texts = {name: model.lines[name].expression for name in model.subexpressions}
-    known = {**model.si_namespace(), **dict.fromkeys(model.continuous, 0.0), **state}
+    known = {**model.si_namespace(), **dict.fromkeys(getattr(model, "continuous", ()), 0.0), **state}
     found = {}
     for name, line in model.lines.items():
         if line.kind == "differential":
@@ -86,7 +86,7 @@ def _measured(model: CellModel, spread: Mapping[str, Any]) -> dict[str, float]:
                 with np.errstate(all="ignore"):
                     low, high = (evaluate(line.expression, Names({**known, name: end}, texts)) for end in ends)
                     rate = np.abs((np.asarray(high) - low) / (ends[1] - ends[0]))
-            except ArithmeticError:
+            except (ArithmeticError, NameError):
                 continue
             fastest = np.max(rate, initial=0.0, where=np.isfinite(rate))
             if fastest > 0:
@@ -94,9 +94,10 @@ def _measured(model: CellModel, spread: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def _scale(model: CellModel, name: str, value: np.ndarray) -> float:
+def _scale(model: CellModel | SynapseModel, name: str, value: np.ndarray) -> float:
     """The size of a variable: the largest of its value and the parameters in its unit, without any of which its equation is linear."""
-    alike = [abs(one.value) for one in model.parameters.values() if one.dimensions is model.variables[name] and math.isfinite(one.value)]
+    given = [one for one in model.parameters.values() if one.value is not None and one.dimensions is model.variables[name]]
+    alike = [abs(one.value) for one in given if math.isfinite(one.value)]
     return max([float(np.abs(value).max()), *alike]) or 1.0
 
 
@@ -106,8 +107,8 @@ def _round_down(value: float) -> float:
     return power * max(step for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
 
 
-def _outside() -> int:
-    """How many calls away from whoever called this stands the first line that is not of this library."""
+def outside() -> int:
+    """Return how many calls away from whoever called this stands the first line that is not of this library, for the stacklevel of a warning."""
     level, frame = 1, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
         level, frame = level + 1, frame.f_back

@@ -10,8 +10,8 @@ from life_data import Oldest, circuit, develop, recorded, rng
 from scipy import stats
 
 import neurosim as ns
-from neurosim.lifecycle import rules as rules_of
-from neurosim.lifecycle.rules import absent_pairs
+from neurosim.lifecycle import vacancies
+from neurosim.lifecycle.vacancies import absent_pairs
 from neurosim.units import Hz, kHz, ms, nS, second
 
 # --- who -------------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_pruning_has_its_hazard():
 @pytest.mark.parametrize("enumerated", [10**6, 0])
 def test_absent_pairs_are_drawn_evenly(enumerated, monkeypatch):
     """Both where all absent pairs are listed and where pairs are tried out."""
-    monkeypatch.setattr(rules_of, "ENUMERATED", enumerated)
+    monkeypatch.setattr(vacancies, "ENUMERATED", enumerated)
     pre, post = np.array([0, 0, 3, 5]), np.array([1, 2, 3, 0])
     hits = np.zeros((6, 5))
     for seed in range(1500):
@@ -241,7 +241,7 @@ def test_absent_pairs_are_those_of_the_whole_list(n_pre, n_post, same, density, 
 def test_many_absent_pairs_are_those_of_the_whole_list(monkeypatch):
     """Also where pairs are tried out: most of them are asked for, so that all are counted off."""
     pre, post = np.nonzero(rng(1).random((20, 20)) < 0.3)
-    monkeypatch.setattr(rules_of, "ENUMERATED", 0)
+    monkeypatch.setattr(vacancies, "ENUMERATED", 0)
     found = absent_pairs(20, 20, pre, post, True, 0.8, rng(2))
     assert list(zip(*map(np.ndarray.tolist, found), strict=True)) == listed(20, 20, pre, post, True, 0.8, rng(2))
     few = absent_pairs(20, 20, pre, post, True, None, rng(2), count=30)

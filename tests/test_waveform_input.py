@@ -11,7 +11,7 @@ from library_builds import GXX, needs_compiler
 
 import neurosim as ns
 from neurosim.backends.playing import WAVEFORM_SOURCE, _waveform_at
-from neurosim.lifecycle.rules import Division
+from neurosim.lifecycle.division import Division
 from neurosim.units import ms, mV, nS, pA, quantity, second, siemens
 from neurosim.waveforms import Waveform, ornstein_uhlenbeck, ramp
 

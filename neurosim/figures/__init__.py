@@ -9,6 +9,7 @@ from neurosim.figures.comparison import comparison
 from neurosim.figures.competition import competition
 from neurosim.figures.connectivity import connectivity
 from neurosim.figures.cost import cost
+from neurosim.figures.courses import courses
 from neurosim.figures.degrees import degrees
 from neurosim.figures.distributions import distributions
 from neurosim.figures.fi_curves import fi_curves
@@ -37,6 +38,7 @@ __all__ = [
     "competition",
     "connectivity",
     "cost",
+    "courses",
     "degrees",
     "firing_patterns",
     "distributions",

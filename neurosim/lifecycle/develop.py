@@ -13,6 +13,8 @@ from neurosim.circuit import Circuit
 from neurosim.edit import Edit
 from neurosim.errors import Interrupted
 from neurosim.events import Events
+from neurosim.lifecycle.books import begun, kept
+from neurosim.lifecycle.books import check as check_rules
 from neurosim.lifecycle.folder import RunFolder, open_book
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle
@@ -47,12 +49,13 @@ def develop(
     the folder and of the rules' own ``check(circuit)``. An error raised in the middle carries what was lived through as ``.history``.
     """
     backend = backend or Brian2()
+    given, circuit = circuit, _prepared(circuit, life)
     _check(circuit, life, inputs, record, backend)
     with ExitStack() as stack:
         book = None
         if keep is not None:
             keep = keep if isinstance(keep, RunFolder) else RunFolder(keep)
-            made_of = {"circuit": circuit, "life": life, "inputs": inputs, "record": record, "measure": measure, "backend": backend}
+            made_of = {"circuit": given, "life": life, "inputs": inputs, "record": record, "measure": measure, "backend": backend}
             book = open_book(keep, stack, circuit, life.phases[0].name, specification(made_of))
         history = History.begin(circuit, life.phases[0].name) if book is None else book.history
         if book and book.finished:
@@ -99,47 +102,54 @@ def _live(history: History, life: Lifecycle, inputs, record, measure, running, p
         values = {} if measure is None else measure(circuit, recording)
         if not isinstance(values, Mapping):
             raise TypeError(f"measure returned {values!r}; it returns a dict of numbers by name")
-        edit = _proposed(circuit, recording, phase)
+        recording.measures.update(values)
+        rules = phase.labelled(number)
+        circuit, noted = kept(circuit, recording, [rule for _, rule in rules])
+        edit, notes = _proposed(circuit, recording, rules, noted), circuit.notes
         # All that is to be told of the circuit before the edit is read now, and nobody keeps it: else it would have to be copied first.
         lived = lived_epoch(circuit, phase.name, recording, edit, values)
-        kept = _kept(recording, record) if wishes else None
+        part = _part(recording, record) if wishes else None
         history.let_go(phase.name)
         del circuit
-        circuit = running.carry_out(edit).updated({}, epoch=lived.number)
-        history.note(lived, circuit, kept)
-        yield kept
+        circuit = running.carry_out(edit).updated({}, epoch=lived.number, notes=notes)
+        history.note(lived, circuit, part)
+        yield part
 
 
-def _proposed(circuit: Circuit, recording: Recording, phase) -> Edit:
-    """Ask the rules of a phase for events, and plan what they come to."""
+def _proposed(circuit: Circuit, recording: Recording, rules, noted: Mapping) -> Edit:
+    """Ask the rules of an epoch for events, and plan what they come to."""
     proposed = Events()
-    for label, rule in phase.labelled():
+    for label, rule in rules:
         rng = generator(circuit.seed, f"rule/{circuit.epoch}/{label}")
         events = rule(circuit, recording, rng)
         if not isinstance(events, Events):
             raise TypeError(f"rule {label!r} returned {events!r}; a rule returns ns.Events (an empty ns.Events() for nothing)")
         proposed += events.labelled(label)
-    return plan(circuit, proposed)
+    return plan(circuit, proposed, noted)
+
+
+def _prepared(circuit: Circuit, life: Lifecycle) -> Circuit:
+    """Return the circuit with the ledgers that the rules of a life keep."""
+    if not isinstance(life, Lifecycle):
+        raise TypeError(f"develop needs a lifecycle, not {life!r}; make one with ns.Lifecycle(epoch=..., phases=[...])")
+    if not isinstance(circuit, Circuit):
+        raise TypeError(f"develop needs a circuit, not {circuit!r}; make one with ns.Circuit([...], [...])")
+    return begun(circuit, [rule for phase in life.phases for _, rule in phase.labelled()])
 
 
 def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> None:
-    if not isinstance(life, Lifecycle):
-        raise TypeError(f"develop needs a lifecycle, not {life!r}; make one with ns.Lifecycle(epoch=..., phases=[...])")
-    begun, steps, *_ = checked(circuit, life.epoch, inputs, record, life.phases[0].factors(0), backend)
+    started, steps, *_ = checked(circuit, life.epoch, inputs, record, life.phases[0].factors(0), backend)
     if not hasattr(backend, "opened"):
         raise TypeError(
             f"{backend!r} runs circuits but carries out no edits, as develop needs; give a backend such as ns.Brian2(dt=0.1*ms)"
         )
     for passed, (phase, number) in enumerate(life):
-        check_given(begun, inputs, shared_factors(begun, phase.factors(number)))
+        check_given(started, inputs, shared_factors(started, phase.factors(number)))
         # Each epoch at its own time, so that stimuli that end before the life does are found now.
-        start = begun.step + passed * steps
+        start = started.step + passed * steps
         for one in inputs:
-            one.check(begun, begun.dt_si, start, start + steps)
-    for phase in life.phases:
-        for _, rule in phase.labelled():
-            if hasattr(rule, "check"):
-                rule.check(begun)
+            one.check(started, started.dt_si, start, start + steps)
+    check_rules(started, [rule for phase in life.phases for _, rule in phase.labelled()])
 
 
 def _wishes(record, history: History) -> list:
@@ -169,7 +179,7 @@ def _follow(circuit: Circuit, wish):
     return Trace(wish.name, wish.variable, cells=ids, every=wish.every)
 
 
-def _kept(recording: Recording, record) -> Recording:
+def _part(recording: Recording, record) -> Recording:
     """Keep what was asked for and let the rest of an epoch's spikes go."""
     spikes = {wish.name for wish in record if isinstance(wish, Spikes)}
     names = {wish.name for wish in record}

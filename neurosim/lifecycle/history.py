@@ -16,7 +16,7 @@ from neurosim.lifecycle.records import ACTIVITY, CELL, CENSUS, CONNECTIVITY, EVE
 from neurosim.measures import kaplan_meier
 from neurosim.recording import Recording
 
-LINEAGE = [("population", NAME), *CELL, ("death", "i8")]
+LINEAGE = [("population", NAME), *CELL, ("death", "i8"), ("origin", NAME), ("progenitor", "i8")]
 COST = [("epoch", "i8"), ("spikes", "i8"), ("events", "i8")]
 SYNAPSE = [*WHO, ("birth", "i8"), ("death", "i8")]
 
@@ -125,16 +125,23 @@ class History:
 
     @property
     def lineage(self) -> np.ndarray:
-        """Every cell that ever lived, with parent, epoch of birth and epoch of death (-1: alive)."""
+        """Every cell that ever lived, with parent, epoch of birth and epoch of death (-1: alive).
+
+        One born without a mother in its population has a parent of -1; `origin` and `progenitor` name the population and the cell that it
+        differentiated from, if it did.
+        """
         tables = [np.empty(0, LINEAGE)]
         events = self.events
         for name, founders in self.epochs[0].cells.items():
             own = events[events["where"] == name]
-            born, died = own[own["kind"] == "division"], own[own["kind"] == "death"]
+            born, died = own[np.isin(own["kind"], ("division", "birth"))], own[own["kind"] == "death"]
             rows = np.zeros(len(founders) + len(born), LINEAGE)
-            rows["population"] = name
-            for column, later in (("id", born["id"]), ("parent", born["parent"]), ("birth", born["epoch"])):
+            rows["population"], rows["progenitor"] = name, -1
+            afresh = born["kind"] == "birth"
+            for column, later in (("id", born["id"]), ("parent", np.where(afresh, -1, born["parent"])), ("birth", born["epoch"])):
                 rows[column] = np.concatenate([founders[column], later])
+            later = rows[len(founders) :]
+            later["origin"], later["progenitor"] = np.where(afresh, born["origin"], ""), np.where(afresh, born["parent"], -1)
             _bury(rows, [(died["epoch"], died["id"])])
             tables.append(rows)
         return np.concatenate(tables)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.circuit import LONGEST
+from neurosim.lifecycle.schedules import at, lengths
 from neurosim.units import Quantity, second, to_si
 
 
@@ -33,25 +34,33 @@ class Phase:
         for rule in self.rules:
             if not callable(rule):
                 raise TypeError(f"phase {self.name!r} has the rule {rule!r}, which cannot be called with (circuit, recording, rng)")
+            for length in lengths(rule):
+                if length != self.epochs:
+                    raise ValueError(
+                        f"rule {label_of(rule)!r} of phase {self.name!r} has a schedule of {length} values, but the phase lasts "
+                        f"{self.epochs} epochs; give one value for each epoch"
+                    )
         for key, value in self.modulate.items():
             if np.ndim(value) and len(value) != self.epochs:
                 raise ValueError(
                     f"phase {self.name!r} modulates {key} by {len(value)} values but lasts {self.epochs} epochs; give one for each epoch, or one number"
                 )
         labels = [label for label, _ in self.labelled()]
-        for label in labels:
+        within = [f"{label}/{label_of(one)}" for label, rule in self.labelled() for one in getattr(rule, "nested", ())]
+        for label in (*labels, *within):
             if len(label) > LONGEST:
                 raise ValueError(
                     f"a rule of phase {self.name!r} is called {label!r} ({len(label)} characters); give it a label=... with which it has {LONGEST} at most"
                 )
+        for label in labels:
             if labels.count(label) > 1:
                 raise ValueError(
                     f"two rules of phase {self.name!r} are called {label!r} and would draw the same numbers; give each its own label=..."
                 )
 
-    def labelled(self) -> list[tuple[str, Any]]:
-        """Return the rules with their labels, "phase/rule.name", unique in a life."""
-        return [(f"{self.name}/{_label(rule)}", rule) for rule in self.rules]
+    def labelled(self, epoch: int = 0) -> list[tuple[str, Any]]:
+        """Return the rules as they are in one epoch of the phase (0 is its first), with their labels, "phase/rule.name", unique in a life."""
+        return [(f"{self.name}/{label_of(rule)}", at(rule, epoch)) for rule in self.rules]
 
     def factors(self, epoch: int) -> dict[str, float]:
         """Return the modulated factors in one epoch of the phase (0 is its first)."""
@@ -93,7 +102,8 @@ def _check_list(values, what: str) -> None:
         raise TypeError(f"{what} are {values!r}; give a list, [...]")
 
 
-def _label(rule) -> str:
+def label_of(rule) -> str:
+    """Return the label of a rule: its own, or its class and the part of the circuit that it is about."""
     own = getattr(rule, "label", None)
     part = getattr(rule, "population", None) or getattr(rule, "projection", None)
     return own or ".".join(str(piece) for piece in (type(rule).__name__.lower(), part) if piece)

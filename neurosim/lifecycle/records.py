@@ -13,12 +13,12 @@ from neurosim.events import CAUSE, COLUMNS, Events
 from neurosim.recording import PartRecording, Recording
 from neurosim.table import Table
 
-KINDS = ("death", "division", "unlink", "link")
+KINDS = ("death", "handover", "fade", "division", "birth", "unlink", "link")
 WHO = [("id", "i8"), ("parent", "i8"), ("pre", "i8"), ("post", "i8")]
 WHY = [("value", "f8"), ("threshold", "f8")]
 NAME = f"U{LONGEST}"
-EVENT = [("epoch", "i8"), ("time", "f8"), ("kind", "U12"), ("where", NAME), *WHO, ("rule", NAME), *WHY]
-PACKED = [("kind", "i1"), ("where", "i2"), *WHO, ("rule", "i2"), *WHY]  # an event as it is kept: 53 bytes where EVENT has 624
+EVENT = [("epoch", "i8"), ("time", "f8"), ("kind", "U12"), ("where", NAME), *WHO, ("origin", NAME), ("rule", NAME), *WHY]
+PACKED = [("kind", "i1"), ("where", "i2"), *WHO, ("origin", "i2"), ("rule", "i2"), *WHY]  # an event as it is kept: 55 bytes where EVENT has 880
 HEAD = [("epoch", "i8"), ("time", "f8"), ("phase", NAME), ("name", NAME)]
 CENSUS = [*HEAD, ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
 ACTIVITY = [*HEAD, ("cells", "i8"), ("spikes", "i8"), ("rate", "f8"), ("silent", "f8"), ("cv", "f8")]
@@ -59,7 +59,7 @@ class Epoch:
         """Return the events as rows of EVENT."""
         rows = np.zeros(len(self.events), EVENT)
         rows["epoch"], rows["time"] = self.number, self.time
-        for column, names in (("kind", KINDS), ("where", self.parts), ("rule", self.rules)):
+        for column, names in (("kind", KINDS), ("where", self.parts), ("origin", self.parts), ("rule", self.rules)):
             rows[column] = np.array([*names, ""])[self.events[column]]
         for column, _ in (*WHO, *WHY):
             rows[column] = self.events[column]
@@ -110,7 +110,8 @@ def lived_epoch(circuit: Circuit, phase: str, recording: Recording, edit: Edit, 
 
 def _settled(edit: Edit):
     settled = edit.settled
-    by_kind = zip(KINDS, (settled.deaths, settled.divisions, settled.unlinked, settled.links), strict=True)
+    tables = (settled.deaths, settled.handed, settled.faded, settled.divisions, settled.births, settled.unlinked, settled.links)
+    by_kind = zip(KINDS, tables, strict=True)
     return (((kind, name), table) for kind, tables in by_kind for name, table in tables.items() if len(table))
 
 
@@ -125,12 +126,17 @@ def _packed(circuit: Circuit, edit: Edit, key, table: np.ndarray, names, rules, 
     rows = np.zeros(len(table), PACKED)
     rows["kind"], rows["where"] = KINDS.index(kind), names.index(name)
     rows["rule"] = np.repeat([rules.index(rule) for rule in known], lengths)
-    rows["parent"] = rows["pre"] = rows["post"] = -1
+    rows["parent"] = rows["pre"] = rows["post"] = rows["origin"] = -1
     rows["value"], rows["threshold"] = table["value"], table["threshold"]
-    if kind == "death":
+    if kind in ("death", "fade"):
         rows["id"] = table["cell"]
+    elif kind == "handover":
+        rows["id"], rows["parent"] = table["heir"], table["cell"]
     elif kind == "division":
-        rows["id"], rows["parent"] = edit.settled.daughters[name], table["mother"]
+        rows["id"], rows["parent"], rows["origin"] = edit.settled.daughters[name], table["mother"], rows["where"]
+    elif kind == "birth":
+        rows["id"], rows["parent"] = edit.settled.born[name], table["progenitor"]
+        rows["origin"] = [names.index(origin) if origin else -1 for origin in table["origin"].tolist()]
     elif kind == "unlink":
         synapses, removed = circuit.projections[name].synapses, edit.synapses[name].removed
         gone = Table({column: synapses[column][removed] for column, _ in WHO}, ascending=synapses.ascending)

@@ -1,11 +1,11 @@
-"""Who: selections of cells by activity and of synapses by weight, to be combined freely with what a rule does to them."""
+"""Who: selections of cells and of synapses by what is measured of them, to be combined freely with what a rule does to them."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 
-from neurosim.units import DIMENSIONLESS, Hz, get_dimensions, quantity, to_si
+from neurosim.table import among, distinct
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,144 +20,134 @@ class Selected:
     threshold: np.ndarray
     ordered: bool = False
 
+    def taken(self, rows) -> "Selected":
+        """Return the selection of some rows of this one."""
+        return Selected(self.ids[rows], self.value[rows], self.threshold[rows], self.ordered)
+
+
+class Selection:
+    """Let selections combine: `a & b` are those of `a` that `b` selects too, `a | b` those of either, `~a` all others.
+
+    Of `a & b` order, values and thresholds are those of `a`; of `a | b` those of `a` come first, and then those of `b` that `a` lacks,
+    with an order only where both have one; `~a` has neither order nor values. A user's own selection combines if it inherits from
+    this class; the other one of two may be any that can be called.
+    """
+
+    def check(self, circuit, name: str) -> None:
+        """Raise ValueError or TypeError where a selection does not fit a population or projection."""
+
+    def books(self, name: str) -> tuple:
+        """Return the books that have to be kept for the selection."""
+        return ()
+
+    def __and__(self, other) -> "Selection":
+        return NotImplemented if not callable(other) else Both(self, other)
+
+    def __or__(self, other) -> "Selection":
+        return NotImplemented if not callable(other) else Either(self, other)
+
+    def __invert__(self) -> "Selection":
+        return Others(self)
+
+    def __rand__(self, other) -> "Selection":
+        return NotImplemented if not callable(other) else Both(other, self)
+
+    def __ror__(self, other) -> "Selection":
+        return NotImplemented if not callable(other) else Either(other, self)
+
+
+def check_selection(who, circuit, name: str) -> None:
+    """Let a selection check itself against a population or projection, if it can."""
+    if hasattr(who, "check"):
+        who.check(circuit, name)
+
+
+def books_needed(who, name: str) -> tuple:
+    """Return the books that a selection or a trait needs for a part; none where it says nothing of them."""
+    return who.books(name) if hasattr(who, "books") else ()
+
 
 @dataclass(frozen=True)
-class Everyone:
+class _Pair(Selection):
+    first: Any
+    second: Any
+
+    def __post_init__(self):
+        _check_made(self.first, self.second)
+
+    def check(self, circuit, name: str) -> None:
+        """Let both selections check themselves."""
+        check_selection(self.first, circuit, name)
+        check_selection(self.second, circuit, name)
+
+    def books(self, name: str) -> tuple:
+        """Return the books of both selections."""
+        return (*books_needed(self.first, name), *books_needed(self.second, name))
+
+    def _found(self, *asked) -> tuple[Selected, Selected]:
+        return self.first(*asked), self.second(*asked)
+
+
+@dataclass(frozen=True)
+class Both(_Pair):
+    """Select what two selections have in common: `first & second`."""
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        one, other = self._found(circuit, recording, name)
+        return one.taken(among(one.ids, distinct(other.ids)))
+
+
+@dataclass(frozen=True)
+class Either(_Pair):
+    """Select what either of two selections does: `first | second`."""
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        one, other = self._found(circuit, recording, name)
+        other = other.taken(~among(other.ids, distinct(one.ids)))
+        joined = (np.concatenate([getattr(one, key), getattr(other, key)]) for key in ("ids", "value", "threshold"))
+        return Selected(*joined, ordered=one.ordered and other.ordered)
+
+
+@dataclass(frozen=True)
+class Others(Selection):
+    """Select all that a selection leaves: `~selection`."""
+
+    selection: Any
+
+    def __post_init__(self):
+        _check_made(self.selection)
+
+    def check(self, circuit, name: str) -> None:
+        """Let the selection check itself."""
+        check_selection(self.selection, circuit, name)
+
+    def books(self, name: str) -> tuple:
+        """Return the books of the selection."""
+        return books_needed(self.selection, name)
+
+    def __call__(self, circuit, recording, name: str) -> Selected:
+        ids, found = circuit[name].ids, self.selection(circuit, recording, name)
+        return unmeasured(ids[~among(ids, distinct(found.ids))])
+
+
+def _check_made(*selections) -> None:
+    for one in selections:
+        if isinstance(one, type):
+            raise TypeError(f"{one.__name__} is a kind of selection; combine one that is made, such as ns.{one.__name__}(...)")
+
+
+@dataclass(frozen=True)
+class Everyone(Selection):
     """Select all cells of a population or all synapses of a projection."""
 
     def __call__(self, circuit, recording, name: str) -> Selected:
-        ids = circuit[name].ids
-        none = np.broadcast_to(np.nan, len(ids))
-        return Selected(ids, none, none)
+        return unmeasured(circuit[name].ids)
 
 
-@dataclass(frozen=True)
-class _ByRate:
-    rate: object
-    below: ClassVar[bool]
-
-    def __post_init__(self):
-        what = f"rate of {type(self).__name__}"
-        if get_dimensions(self.rate) is not DIMENSIONLESS:
-            to_si(self.rate, Hz, what)
-        if not float(np.asarray(self.rate)) >= 0:
-            raise ValueError(f"{what} is {self.rate}; give 0 or more")
-
-    def __call__(self, circuit, recording, name: str) -> Selected:
-        part = recording[name]
-        rates = np.asarray(part.rate())
-        mean = rates.mean() if len(rates) else 0.0
-        threshold = float(self.rate) * mean if get_dimensions(self.rate) is DIMENSIONLESS else to_si(self.rate, Hz, "rate")
-        chosen = rates < threshold if self.below else rates > threshold
-        return _ordered(part.ids, rates, np.full(len(rates), threshold), chosen, 1 if self.below else -1)
-
-
-@dataclass(frozen=True)
-class RateBelow(_ByRate):
-    """Select the cells that fired at less than a rate in the last epoch, the idlest first.
-
-    `rate` is a quantity in Hz or a plain number: that fraction of the population's mean rate.
-    """
-
-    below: ClassVar[bool] = True
-
-
-@dataclass(frozen=True)
-class RateAbove(_ByRate):
-    """Select the cells that fired at more than a rate in the last epoch, the busiest first.
-
-    `rate` is a quantity in Hz or a plain number: that multiple of the population's mean rate.
-    """
-
-    below: ClassVar[bool] = False
-
-
-@dataclass(frozen=True)
-class _ByRank:
-    fraction: float = 1.0
-    direction: ClassVar[int]
-
-    def __post_init__(self):
-        if not 0 <= self.fraction <= 1:
-            raise ValueError(f"fraction of {type(self).__name__} is {self.fraction}; give a number from 0 to 1")
-
-    def __call__(self, circuit, recording, name: str) -> Selected:
-        part = recording[name]
-        rates = np.asarray(part.rate())
-        best = np.argsort(self.direction * rates, kind="stable")[: round(self.fraction * len(rates))]
-        return Selected(part.ids[best], rates[best], np.full(len(best), rates[best[-1]] if len(best) else np.nan), ordered=True)
-
-
-@dataclass(frozen=True)
-class Busiest(_ByRank):
-    """Select the given fraction of cells with the highest rates in the last epoch, the busiest first."""
-
-    direction: ClassVar[int] = -1
-
-
-@dataclass(frozen=True)
-class Idlest(_ByRank):
-    """Select the given fraction of cells with the lowest rates in the last epoch, the idlest first."""
-
-    direction: ClassVar[int] = 1
-
-
-@dataclass(frozen=True)
-class WeightBelow:
-    """Select the synapses whose weight is below a threshold, the weakest first.
-
-    `weight` is a quantity or a plain number: that fraction of the largest incoming weight of the same target cell in the
-    same projection.
-    """
-
-    weight: object
-
-    def check(self, circuit, name: str) -> None:
-        """Raise TypeError for a weight that has not the dimension of the projection's weights."""
-        if get_dimensions(self.weight) is not DIMENSIONLESS:
-            self._absolute(circuit[name])
-
-    def _absolute(self, projection) -> float:
-        return to_si(self.weight, quantity(1.0, projection.receptor.dimensions), f"weight of WeightBelow for {projection.name!r}")
-
-    def __call__(self, circuit, recording, name: str) -> Selected:
-        projection = circuit[name]
-        weight = projection.synapses["weight"]
-        if get_dimensions(self.weight) is DIMENSIONLESS:
-            rows = circuit.populations[projection.target].rows(projection.synapses["post"])
-            threshold = float(self.weight) * largest_incoming(projection, len(circuit.populations[projection.target]), rows)[rows]
-        else:
-            threshold = np.full(len(weight), self._absolute(projection))
-        return _ordered(projection.ids, weight, threshold, weight < threshold, 1)
-
-
-@dataclass(frozen=True)
-class _ByUse:
-    rate: object
-    below: ClassVar[bool]
-
-    def __post_init__(self):
-        if not to_si(self.rate, Hz, f"rate of {type(self).__name__}") >= 0:
-            raise ValueError(f"rate of {type(self).__name__} is {self.rate}; give 0 or more")
-
-    def __call__(self, circuit, recording, name: str) -> Selected:
-        use, threshold = np.asarray(circuit.use(name)), to_si(self.rate, Hz, "rate")
-        chosen = use < threshold if self.below else use > threshold  # not a synapse without an age, whose use is NaN
-        return _ordered(circuit[name].ids, use, np.full(len(use), threshold), chosen, 1 if self.below else -1)
-
-
-@dataclass(frozen=True)
-class UseBelow(_ByUse):
-    """Select the synapses that are used less often than a rate, in Hz: presynaptic spikes over the synapse's age. The idlest first."""
-
-    below: ClassVar[bool] = True
-
-
-@dataclass(frozen=True)
-class UseAbove(_ByUse):
-    """Select the synapses that are used more often than a rate, in Hz: presynaptic spikes over the synapse's age. The busiest first."""
-
-    below: ClassVar[bool] = False
+def unmeasured(ids: np.ndarray) -> Selected:
+    """Return a selection without order, values or thresholds."""
+    none = np.broadcast_to(np.nan, len(ids))
+    return Selected(ids, none, none)
 
 
 def largest_incoming(projection, size: int, rows: np.ndarray) -> np.ndarray:
@@ -165,9 +155,3 @@ def largest_incoming(projection, size: int, rows: np.ndarray) -> np.ndarray:
     largest = np.zeros(size)
     np.maximum.at(largest, rows, projection.synapses["weight"])
     return largest
-
-
-def _ordered(ids, values, threshold, chosen, direction) -> Selected:
-    rows = np.flatnonzero(chosen)
-    rows = rows[np.argsort(direction * values[rows], kind="stable")]
-    return Selected(ids[rows], values[rows], threshold[rows], ordered=True)

@@ -8,7 +8,7 @@ import numpy as np
 from neurosim.events import Events
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle
-from neurosim.lifecycle.rules import absent_pairs
+from neurosim.lifecycle.vacancies import absent_pairs
 from neurosim.settle import bereft
 from neurosim.table import over_ids
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.expressions import TEXT_ERRORS, evaluate, execute, names_in, statements
+from neurosim.models.energy import check_costs
 from neurosim.models.extension import line_text
 from neurosim.models.homeostasis import KINDS, check_homeostasis
 from neurosim.models.parts import CONTINUOUS, RECEPTOR_KINDS, Model, Names, Receptor, SpikeRule
@@ -86,6 +87,7 @@ def check_cell(model: Any, where: str) -> dict[str, Receptor]:
     if model.spike.rule == "refractory":
         scope.check(model.spike.refractory, second.dim, "[spike] refractory")
     scope.extended(N=DIMENSIONLESS).check_block(model.on_presentation, model.variables, "[on] presentation")
+    check_costs(model.energy, scope)
     used = {name for line in model.lines.values() for name in _read_by(line.expression)}
     for name in model.continuous:
         if name not in used:

@@ -24,6 +24,7 @@ from neurosim.models.checks import (
     read_spike_rule,
     refuse_unused,
 )
+from neurosim.models.energy import Costs, read_costs, with_influx
 from neurosim.models.extension import CELL_FLAGS, extended
 from neurosim.models.files import CELL_KEYS, SOURCE_KEYS, SYNAPSE_KEYS, catalogue, check_keys, read
 from neurosim.models.homeostasis import bare, completed
@@ -44,7 +45,8 @@ class CellModel(Model):
     """A kind of cell: equations, spike rule, receptors and parameters, read from a file and checked.
 
     `source` is true for a source of spikes, which has neither state nor receptors. `per_cell` are the parameters of which every cell
-    has a value of its own: they are state variables that nothing changes. `sets` are the named sets of parameters of the file.
+    has a value of its own: they are state variables that nothing changes. `sets` are the named sets of parameters of the file, `energy`
+    is what the cell spends.
     """
 
     method: str
@@ -54,6 +56,7 @@ class CellModel(Model):
     source: bool
     per_cell: Mapping[str, Parameter]
     sets: Mapping[str, ParameterSet]
+    energy: Costs
 
     kind: ClassVar[str] = "cell"
     texts: ClassVar[tuple[str, ...]] = ("name", "on_presentation", "method")
@@ -79,6 +82,7 @@ class CellModel(Model):
             source=source,
             per_cell=MappingProxyType(per_cell),
             sets=MappingProxyType({}),
+            energy=read_costs(tables, where),
         )
         if source:
             return model
@@ -144,6 +148,13 @@ class CellModel(Model):
         for receptor in receptors:
             tables = with_receptor(tables, receptor)
         return self.from_specification(tables, f"cell model '{self.name}' with {', '.join(map(str, receptors))}")
+
+    def with_energy(self) -> CellModel:
+        """Return the model with a state variable `sodium`, the charge (amp*second) that its sodium current has carried in.
+
+        `Energy` charges a cell for what it counts, instead of for spikes. Raises ValueError where the file names no sodium current.
+        """
+        return self.from_specification(with_influx(self.tables, self.energy))
 
     def embedding(self, smaller: CellModel) -> dict[str, Any]:
         """Return the parameters with which the cell does what a smaller one that it contains does; see `models.nesting`."""

@@ -15,7 +15,8 @@ import neurosim as ns
 from neurosim import compiled
 from neurosim.backends.library import build as builds
 from neurosim.backends.library import engine as engines
-from neurosim.lifecycle.rules import Apoptosis, Division
+from neurosim.lifecycle.apoptosis import Apoptosis
+from neurosim.lifecycle.division import Division
 from neurosim.units import Hz, ms, second
 
 CELL = "leaky_conductance"

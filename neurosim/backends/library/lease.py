@@ -28,6 +28,12 @@ class LeasedTable(Table):
         """Tell whether a column holds finite numbers only."""
         return self._columns.finite(name)
 
+    def replace(self, **columns: np.ndarray) -> Table:
+        """Return a table in which the given columns take the place of those of the same name; the others are still copied when first read."""
+        lease, known = self._columns, Table(columns).loaded()
+        derived = Lease([*lease, *known], len(self), lease.__getitem__, lease.finite, {**lease.loaded(), **known})
+        return LeasedTable(derived, ascending=None if "id" in known else self._ascending, grid=self.grid if "delay" not in known else None)
+
 
 class Lease(Mapping):
     """Hold columns that are copied when first read: `load(name)` gives a copy, `known` are those read already."""

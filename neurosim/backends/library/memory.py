@@ -183,11 +183,13 @@ class Memory:
 
     def edit(self, edit: Edit, reuse: bool) -> Circuit:
         """Carry out an edit on the circuit that stands here, and return the next one."""
-        flights = {name: self.flight(name) for name in edit.synapses}
+        structural = {name for name, change in edit.synapses.items() if change.structural}
+        flights = {name: self.flight(name) for name in structural}
         parts = {name: replace(self.held[name], cells=EMPTY, parents=edit.parents[name]) for name in edit.cells}
         for name, change in edit.synapses.items():
             old = self.held[name]
-            parts[name] = replace(old, synapses=EMPTY, flight=EMPTY, next_id=old.next_id + len(change.origin))
+            flight = EMPTY if name in structural else old.flight
+            parts[name] = replace(old, synapses=EMPTY, flight=flight, next_id=old.next_id + len(change.origin))
         columns = {name: list(_table(self.held[name])) for name in parts}
         ascending = {name: None if reuse else _table(self.held[name]).ascending for name in parts}
         circuit = self.held = self.held.updated(parts)
@@ -202,6 +204,10 @@ class Memory:
         for name, change in edit.synapses.items():
             self._change(name, change, places[name])
             projection = circuit.projections[name]
+            if name not in structural:
+                synapses = self._leased(name, columns[name], ascending=ascending[name], grid=circuit.dt_si)
+                parts[name] = replace(projection, synapses=synapses)
+                continue
             for column, side in ((PRE, projection.source), (POST, projection.target)):
                 if side in edit.cells and len(edit.cells[side].removed):
                     self._renumber(name, column, edit.cells[side], places[side])
@@ -217,7 +223,8 @@ class Memory:
         return self.held
 
     def _change(self, name: str, change: TableEdit, place: Compaction | Reuse) -> None:
-        place.carry_out(self.handle, name)
+        if change.structural:
+            place.carry_out(self.handle, name)
         self.handle.sizes[name] = change.after
         afresh = place.made[change.origin < 0]
         for column, values in change.values.items():

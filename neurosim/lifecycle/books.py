@@ -1,0 +1,73 @@
+"""Books: what rules keep about cells and synapses from epoch to epoch, brought up to date before any rule is called.
+
+A book is a frozen dataclass with ``ledgers(circuit)``, the ledgers that it keeps by part, and ``keep(circuit, recording)``, the new
+values (SI, one a row) of columns by (part, column); the part None stands for the circuit's notes. A rule tells what it reads by
+``books``. Equal books of several rules are kept once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from neurosim.circuit import Circuit
+from neurosim.recording import Recording
+
+
+def books_of(rules: Iterable) -> list:
+    """Return the different books of rules: early ones, which read columns as they were when the epoch began, then as they are named."""
+    found = []
+    for rule in rules:
+        for book in getattr(rule, "books", ()):
+            if book not in found:
+                found.append(book)
+    return sorted(found, key=lambda book: not getattr(book, "early", False))
+
+
+def begun(circuit: Circuit, rules: Iterable) -> Circuit:
+    """Return the circuit with the ledgers that rules keep; those that it has already go on.
+
+    Raises ValueError where two rules keep the same ledger differently.
+    """
+    for book in books_of(rules):
+        known = {*circuit.populations, *circuit.projections}  # a part that is not there is what the rules' own checks tell of
+        circuit = circuit.with_ledgers({part: ledgers for part, ledgers in book.ledgers(circuit).items() if part in known})
+    return circuit
+
+
+def check(circuit: Circuit, rules: Iterable) -> None:
+    """Check rules and their books against a circuit with ledgers, where they have a ``check(circuit)``; raises what that does."""
+    rules = list(rules)
+    for one in (*rules, *books_of(rules)):
+        if hasattr(one, "check"):
+            one.check(circuit)
+
+
+def kept(circuit: Circuit, recording: Recording, rules: Iterable) -> tuple[Circuit, dict[str, set[str]]]:
+    """Let each book bring its columns up to date with an epoch; return the circuit, and which columns changed, by part."""
+    noted: dict[str, set[str]] = {}
+    for book in books_of(rules):
+        entries = book.keep(circuit, recording)
+        circuit = _entered(circuit, entries, book)
+        for part, column in entries:
+            if part is not None:
+                noted.setdefault(part, set()).add(column)
+    return circuit, noted
+
+
+def _entered(circuit: Circuit, entries: Mapping, book) -> Circuit:
+    notes = {column: float(value) for (part, column), value in entries.items() if part is None}
+    parts = {}
+    for (name, column), values in entries.items():
+        if name is None:
+            continue
+        part = parts.get(name, circuit[name])
+        of_cells = name in circuit.populations
+        table, model = (part.cells, part.model) if of_cells else (part.synapses, part.synapse)
+        if column not in part.ledgers and not (of_cells and column in model.variables):
+            raise ValueError(f"{book!r} keeps {column!r} of {name!r}, which is neither a ledger nor a state variable there")
+        values = np.asarray(values, dtype=float)
+        if values.shape != (len(part),) or not np.isfinite(values).all():
+            raise ValueError(f"{book!r} keeps {column!r} of {name!r} as values of shape {values.shape}; give {len(part)} finite ones")
+        parts[name] = replace(part, **{"cells" if of_cells else "synapses": table.replace(**{column: values})})
+    return circuit.updated(parts, notes={**circuit.notes, **notes}) if parts or notes else circuit

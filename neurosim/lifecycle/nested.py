@@ -1,0 +1,28 @@
+"""Rules that hold rules: their labels, and a stream of random numbers for each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from neurosim.lifecycle.phases import label_of
+from neurosim.randomness import generator
+
+
+def check_rules(rules: Sequence[Any], what: str) -> None:
+    """Raise TypeError for what is no list of rules and ValueError for one that is empty or has a label twice."""
+    if not isinstance(rules, Sequence) or isinstance(rules, str):
+        raise TypeError(f"rules of {what} are {rules!r}; give a list, [...]")
+    if not rules:
+        raise ValueError(f"{what} has no rules; give it at least one, such as ns.Apoptosis(...)")
+    for rule in rules:
+        if not callable(rule):
+            raise TypeError(f"{what} has the rule {rule!r}, which cannot be called with (circuit, recording, rng)")
+    labels = [label_of(rule) for rule in rules]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ValueError(f"two rules of {what} are called {label!r} and would draw the same numbers; give each its own label=...")
+
+
+def streams(rules: Sequence[Any], rng) -> list[tuple[Any, str, Any]]:
+    """Return each rule with its label and a generator of its own, which the other rules do not touch."""
+    key = int(rng.integers(2**63))
+    return [(rule, label_of(rule), generator(key, label_of(rule))) for rule in rules]
