@@ -49,6 +49,7 @@ from neurosim.lifecycle.growth_curves import GaussianGrowth, LinearGrowth, Sigmo
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.influence import Passthrough, Vitality, WeightBook
 from neurosim.lifecycle.maturation import Maturation
+from neurosim.lifecycle.nest_elements import elements_from_nest
 from neurosim.lifecycle.neurogenesis import Differentiation, InputGrowth, Neurogenesis
 from neurosim.lifecycle.phases import Lifecycle, Phase
 from neurosim.lifecycle.rescaling import rescaled

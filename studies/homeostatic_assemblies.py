@@ -38,7 +38,7 @@ TARGET = 39.5 * Hz  # rate of the network with a fixed in-degree of a tenth of t
 TAU = 1 * second  # of calcium
 VACANCY = -np.log(0.9) / (100 * ms)  # hazard of free elements: a tenth of them in an update of 100 ms
 PHASES = ("growth", "stimulus", "after")
-LAST = 5  # bins before a moment over which ratios are averaged
+LAST = 2  # bins before a moment over which ratios are averaged
 MARGIN = 0.2  # difference in ratio that would not matter
 
 
@@ -59,7 +59,7 @@ class Plan:
         return ns.Brian2(dt=self.dt * ms, target=self.target)
 
 
-PLANS = {"full": Plan(), "small": Plan(), "smoke": Plan(40, (5, 5, 6), 10, 10, 0.5, "numpy")}
+PLANS = {"full": Plan(), "small": Plan(), "smoke": Plan(40, (2, 2, 2), 20, 20, 0.5, "numpy")}
 
 
 def network(plan: Plan, seed: int) -> ns.Circuit:
@@ -134,8 +134,10 @@ def lives(seed: int, plan: Plan, *, folder: Path, progress) -> dict:
 
 def ratios(found: dict) -> dict[str, np.ndarray]:
     """Return the course of the connectivity within groups over that between them, by condition; `found` has that of one seed."""
-    course = {kind: np.divide(found[kind]["within"], found[kind]["between"]) for kind in KINDS}
-    return course | {RANDOM: np.divide(found[STIMULATED]["within random"], found[STIMULATED]["between random"])}
+    ends = {kind: (found[kind]["within"], found[kind]["between"]) for kind in KINDS}
+    ends[RANDOM] = found[STIMULATED]["within random"], found[STIMULATED]["between random"]
+    with np.errstate(invalid="ignore"):  # where there are no synapses yet
+        return {name: np.divide(*both) for name, both in ends.items()}
 
 
 def draw(lived: list[dict], plan: Plan, folder: Path) -> None:

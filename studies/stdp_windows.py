@@ -104,7 +104,7 @@ def rules(rest: Quantity) -> dict[str, dict[str, ns.SynapseModel]]:
         CULTURE: {name.removeprefix("hippocampal "): one for name, one in sets.items() if name.startswith("hippocampal")},
         "stdp_voltage": {"": load("stdp_voltage").replace(theta_minus=rest, theta_plus=rest + ABOVE_REST)},
         UP_ALONE: {"": load("stdp_potentiation").replace(A_plus=UP, normalise=None)},
-        **{name: {"": load(name)} for name in ("stdp_inhibitory", "stdp_reward", "hebbian_rate", "bcm", "use_dependent")},
+        **{name: {"": load(name)} for name in ("stdp_gated", "stdp_inhibitory", "stdp_reward", "hebbian_rate", "bcm", "use_dependent")},
         "oja": {"0.5 w_norm": oja.replace(w_norm=W_MAX), "2 w_norm": oja.replace(w_norm=W_MAX / 4)},
     }
     known = {rule: {kind: one.replace(w_max=W_MAX, learning=LEARNING) for kind, one in kinds.items()} for rule, kinds in known.items()}

@@ -220,6 +220,14 @@ def balanced():
     return courses, {"plastic": 3 * Hz}, moments, rates, {"plastic": [0, 1, 1, 4] * nS}
 
 
+def coursing():
+    """Two panels for figures.courses: measures of two seeds and of one, a stretch of time, a level."""
+    times = np.arange(5) * second
+    pair, alone = (times, np.repeat([[1.0], [3.0]], 5, axis=1)), (times, [np.nan, 1, 2, 3, 4])
+    measured = {"rate (Hz)": {"stimulated": pair}, "ratio": {"stimulated": pair, "alone": alone}}
+    return measured, [("stimulus", 1 * second, 3 * second)], {"ratio": 1.0}
+
+
 EXAMPLES = {
     "membrane": lambda: figures.membrane(recording(exc=membrane_part())),
     "membrane and threshold": lambda: figures.membrane(recording(exc=membrane_part(theta=True)), threshold=-50 * mV),
@@ -243,6 +251,7 @@ EXAMPLES = {
     "comparison of values": lambda: figures.comparison(RESULTS),
     "balance": lambda: figures.balance(*balanced()),
     "competition": lambda: figures.competition({f"{rate} Hz": COMPETING for rate in (10, 20, 40)}),
+    "courses": lambda: figures.courses(*coursing()),
     "cost": lambda: figures.cost(CURVES, "synaptic events"),
     "firing patterns": lambda: figures.firing_patterns(recording(600, exc=membrane_part(range(7), 600)), PATTERNS[:7], PATTERNS[:7]),
     **CELL_EXAMPLES,

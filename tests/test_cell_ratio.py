@@ -53,6 +53,8 @@ ONE_ACTION = [
     ((60, 20), [ns.Division("exc", until=70)], (70, 20)),
     ((60, 20), [ns.Apoptosis("inh", floor=18)], (60, 18)),
     ((0, 20), [GROW_E, KILL_I], (0, 0)),
+    ((70, 20), [ns.Neurogenesis("exc", count=50)], (80, 20)),
+    ((100, 20), [ns.Differentiation("exc", "inh")], (100, 25)),
 ]
 
 
@@ -137,6 +139,7 @@ MISTAKES = [
     ({"tolerance": -0.1}, ValueError, r"tolerance of .* is -0\.1; give a fraction of the target, 0 or more"),
     ({"actions": []}, ValueError, r"the cell ratio of 'exc' to 'inh' has no rules"),
     ({"actions": [ns.Apoptosis("other")]}, TypeError, r"has the action Apoptosis.*give rules that add cells to 'exc' or 'inh'"),
+    ({"actions": [ns.Differentiation("exc", "other")]}, TypeError, r"has the action Differentiation"),
     ({"actions": [ns.Rewiring("exc")]}, TypeError, r"has the action Rewiring"),
 ]
 

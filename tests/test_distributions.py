@@ -34,6 +34,23 @@ def test_samples_follow_the_distribution(distribution, reference):
 
 
 @pytest.mark.parametrize(("distribution", "reference"), CASES, ids=lambda case: type(case).__name__)
+def test_quantiles_are_those_of_the_distribution(distribution, reference):
+    parts = np.array([0.0, 1e-12, 0.025, 0.5, 0.9, 1 - 1e-9, 1.0])
+    values = distribution.quantile(parts)
+    assert get_dimensions(values) is get_dimensions(distribution.unit)
+    np.testing.assert_allclose(np.asarray(values), reference.ppf(parts), rtol=1e-9)
+    assert not np.allclose(np.asarray(distribution.quantile(0.4)), reference.ppf(0.6), rtol=1e-3)  # the control: the other tail
+    for wrong in (-0.1, 1.1, [0.5, np.nan]):
+        with pytest.raises(ValueError, match=f"a quantile of {type(distribution).__name__} is asked for .*; give numbers from 0 to 1"):
+            distribution.quantile(wrong)
+
+
+def test_quantiles_without_spread():
+    assert np.asarray(Normal(2.0, 0.0).quantile([0.0, 0.3, 1.0])).tolist() == [2, 2, 2]
+    assert np.asarray(LogNormal(2.0, 0.0).quantile(0.0)) == 2 and np.asarray(Uniform(3.0, 3.0).quantile(1.0)) == 3
+
+
+@pytest.mark.parametrize(("distribution", "reference"), CASES, ids=lambda case: type(case).__name__)
 def test_specification_goes_through_json(distribution, reference):
     again = from_specification(json.loads(json.dumps(distribution.specification())))
     assert again == distribution

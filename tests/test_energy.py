@@ -4,12 +4,18 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from life_data import NOISE, circuit, develop, rng
 from model_texts import CELL, load_text
+from scipy import stats
 from scipy.integrate import solve_ivp
 
 import neurosim as ns
-from neurosim.models.energy import ELEMENTARY_CHARGE, atp_of
-from neurosim.units import ms, mV, uA
+from neurosim.lifecycle.books import begun, kept
+from neurosim.models.energy import ELEMENTARY_CHARGE, Costs, atp_of
+from neurosim.recording import PartRecording, Recording
+from neurosim.units import Hz, ms, mV, nS, second, uA
 
 SQUID_TEMPERATURE = 291.65  # kelvin: 18.5 degC, at which Hodgkin and Huxley (1952) worked out action potentials
 
@@ -39,8 +45,8 @@ def test_every_cell_with_a_sodium_conductance_says_what_its_current_is():
         if model.energy.sodium:
             counting = model.with_energy()
             assert counting.variables["sodium"] is (ns.units.amp * ns.units.second).dim and counting.initial_values()["sodium"] == 0
-            assert counting.with_energy() == counting == type(model).from_specification(counting.specification())
-            assert f"({model.energy.sodium.removesuffix('*area')}" in model.equations.replace(" + ", "(") or model.energy.sodium[:-5] in model.equations
+            assert model.energy.sodium.removesuffix("*area") in model.equations
+    assert counting.with_energy() == counting == type(model).from_specification(counting.specification())
 
 
 TABLE = """
@@ -69,7 +75,7 @@ MISTAKES = {
 def test_a_mistake_in_the_table(mistake, tmp_path):
     old, new, message = MISTAKES[mistake]
     text = CELL.replace("[receptors]", TABLE + "[receptors]")
-    assert load_text(tmp_path, text).energy == ns.load_cell("leaky").energy.__class__(1e8, 0.0, 1e5, "I_e")
+    assert load_text(tmp_path, text).energy == Costs(1e8, 0.0, 1e5, "I_e")
     assert old in TABLE
     with pytest.raises(ValueError, match=message):
         load_text(tmp_path, text.replace(TABLE, TABLE.replace(old, new)))
@@ -145,3 +151,168 @@ def test_a_squid_spends_four_times_what_its_action_potential_needs():
     assert 3.5 < spent / least < 4.5
     assert not 3.5 < 3 * spent / least < 4.5  # the control: one ion for each molecule
     assert 3 * spent / 6.02214076e23 * 1e12 / AREA == pytest.approx(4.33, rel=0.15)
+
+
+# --- books -----------------------------------------------------------------------------------------------------------
+
+
+def recorded(now, duration=1.0, **counts):
+    """A recording in which the cells of each population spiked so often."""
+    parts = {name: PartRecording(name, duration, now[name].ids, np.asarray(counts[name])) for name in now.populations}
+    return Recording(parts, 0, round(duration / 1e-4), 1e-4)
+
+
+def stock(now):
+    return now["exc"].cells["energy"].sum()
+
+
+def notes(now):
+    return {word: now.notes.get(f"exc.energy.{word}", 0.0) for word in ("income", "spent", "spilled")}
+
+
+def test_a_cell_gains_and_spends_what_is_said():
+    """A neuron at 4 Hz with 2000 synapses from others at 4 Hz spends the published 3.19e9 ATP a second: 3.29e9 less its glia."""
+    source, exc = ns.create("source", "spike_source", 2000), ns.create("exc", "leaky_conductance", 3)
+    many = ns.connect(source, exc, "static", ns.Pairs(np.arange(2000), np.zeros(2000, int)), receptor="g_exc", weight=1 * nS)
+    book = ns.Energy("exc", 3e9 * Hz, first=1e10)
+    now = begun(ns.Circuit([source, exc], [many]), [book])
+    assert now["exc"].energy.tolist() == [1e10] * 3
+    after, noted = kept(now, recorded(now, 2.0, source=np.full(2000, 8), exc=[8, 8, 0]), [book])
+    busy, alone, silent = (1e10 + 6e9 - after["exc"].cells["energy"]) / 2
+    assert busy == pytest.approx(3.29e9 - 1.02e8, rel=0.002)
+    assert busy - alone == pytest.approx(8000 * 1.64e5, rel=1e-12) and silent == pytest.approx(3.42e8, rel=1e-12)
+    assert noted == {"exc": {"energy"}} and notes(after) == pytest.approx(
+        {"income": 1.8e10, "spent": 2 * (busy + alone + silent), "spilled": 0}
+    )
+    given_ = ns.Energy("exc", 0 * Hz, first=1.0, costs={"per_spike": 3, "per_time": 0 * Hz, "per_event": 0})
+    other, _ = kept(
+        begun(ns.Circuit([source, exc], [many]), [given_]), recorded(now, 2.0, source=np.full(2000, 8), exc=[8, 8, 0]), [given_]
+    )
+    assert other["exc"].cells["energy"].tolist() == [-23, -23, 1]
+
+
+def test_what_is_above_the_capacity_is_spilled_and_income_may_be_a_trait():
+    book = ns.Energy("exc", ns.Rate(), first=10.0, capacity=12.0, costs={"per_spike": 0.5, "per_time": 0 * Hz, "per_event": 0})
+    now = begun(circuit(4), [book])
+    after, _ = kept(now, recorded(now, 0.5, source=[0, 0], exc=[0, 2, 4, 100]), [book])
+    assert after["exc"].cells["energy"].tolist() == [10, 11, 12, 12]  # a molecule for each spike, half of which it costs
+    assert notes(after) == {"income": 106, "spent": 53, "spilled": 48}
+    slow = ns.rescaled(ns.Lifecycle(1 * second, [ns.Phase("one", 1, [book])]), 2).phases[0].rules[0]
+    again, _ = kept(now, recorded(now, 1.0, source=[0, 0], exc=[0, 4, 8, 200]), [slow])  # an epoch twice as long
+    assert again["exc"].cells["energy"].tolist() == after["exc"].cells["energy"].tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0, 1), st.floats(0, 1e9), st.floats(1e9, 1e10))
+def test_books_balance(seed, share, cost, capacity):
+    """What there is in the end: what there was at first, income and births, less what was spent, spilled, died or taken by divisions."""
+    draw = rng(seed)
+    book = ns.Energy("exc", 5e8 * Hz, first=8e8, capacity=capacity, share=share, cost=cost)
+    now = begun(circuit(), [book])
+    lost = -stock(now)
+    for _ in range(4):
+        alive, before, passed = now["exc"].ids, stock(now), notes(now)
+        counts = {name: draw.integers(0, 9, len(now[name])) for name in ("source", "exc")}
+        now, _ = kept(now, recorded(now, 0.3, **counts), [book])
+        passed = {word: value - passed[word] for word, value in notes(now).items()}
+        assert stock(now) == pytest.approx(before + passed["income"] - passed["spent"] - passed["spilled"], rel=1e-9, abs=1)
+        arrived = sum(
+            counts[one.source][now[one.source].rows(one.synapses["pre"])].sum() for one in now.projections.values()
+        )  # each of them reaches a cell of exc
+        assert passed["spent"] == pytest.approx(len(alive) * 0.3 * 3.42e8 + counts["exc"].sum() * 3.84e8 + arrived * 1.64e5, rel=1e-9)
+        assert passed["income"] == pytest.approx(len(alive) * 0.3 * 5e8, rel=1e-9) and (now["exc"].cells["energy"] <= capacity).all()
+        dead, mothers, born = alive[draw.random(len(alive)) < 0.2], alive[draw.random(len(alive)) < 0.3], int(draw.integers(3))
+        energy, mothers = dict(zip(alive, now["exc"].cells["energy"], strict=True)), np.setdiff1d(mothers, dead)
+        events = ns.Events.kill("exc", dead) + ns.Events.divide("exc", mothers, rng=draw) + ns.Events.bear("exc", born, rng=draw)
+        now = ns.apply(now, events).updated({}, epoch=now.epoch + 1)
+        lost += sum(energy[cell] for cell in dead) + cost * len(mothers) - 8e8 * born
+        for mother, daughter in zip(mothers, now["exc"].ids[len(alive) - len(dead) :], strict=False):
+            halves = now["exc"].cells["energy"][now["exc"].rows([mother, daughter])]
+            assert halves.sum() == pytest.approx(energy[mother] - cost, rel=1e-9, abs=1)
+            assert halves[0] == pytest.approx(share * (energy[mother] - cost), rel=1e-9, abs=1)
+    total = notes(now)
+    turned = total["income"] + total["spent"] + total["spilled"]
+    assert abs(stock(now) + lost - total["income"] + total["spent"] + total["spilled"]) <= 1e-9 * turned
+    assert (
+        abs(stock(now) + lost + 8e8 - total["income"] + total["spent"] + total["spilled"]) > 1e-9 * turned
+    )  # the control: a birth too many
+
+
+def test_cells_that_count_sodium_pay_for_it_and_begin_to_count_anew():
+    model = ns.load_cell("hodgkin_huxley").with_energy()
+    book = ns.Energy("exc", 0 * Hz, first=1e9)
+    book.check(ns.Circuit([ns.create("exc", model, 2)]))
+    now = begun(ns.Circuit([ns.create("exc", model, 2)]), [book]).set(
+        "exc", sodium=np.array([0, 3e8 * ELEMENTARY_CHARGE]) * ns.units.amp * second
+    )
+    after, noted = kept(now, recorded(now, exc=[5, 5]), [book])
+    assert after["exc"].cells["energy"] == pytest.approx([1e9, 9e8]) and not after["exc"].cells["sodium"].any()
+    assert noted == {"exc": {"energy", "sodium"}}
+    counted_ = ns.Energy("exc", 0 * Hz, first=1e9, costs={"per_spike": 1e7})
+    plain, _ = kept(begun(now, [counted_]), recorded(now, exc=[5, 5]), [counted_])
+    assert plain["exc"].cells["energy"] == pytest.approx([9.5e8, 9.5e8])
+
+
+BAD = {
+    "income in volt": (lambda: ns.Energy("exc", 1 * mV), TypeError, "income of the energy of 'exc'"),
+    "negative income": (lambda: ns.Energy("exc", -1 * Hz), ValueError, "income of the energy of 'exc' is -1. Hz; give a rate of 0 or more"),
+    "first above capacity": (lambda: ns.Energy("exc", 1 * Hz, first=2.0, capacity=1.0), ValueError, "capacity of the energy of 'exc' is 1.0, below"),
+    "share": (lambda: ns.Energy("exc", 1 * Hz, share=1.2), ValueError, "share of ledger 'energy' is 1.2; give a number from 0 to 1"),
+    "cost": (lambda: ns.Energy("exc", 1 * Hz, cost=-5), ValueError, "cost of ledger 'energy' is -5; give 0 or more"),
+    "unknown cost": (lambda: ns.Energy("exc", 1 * Hz, costs={"per_spik": 1}), ValueError, "have .per_spik.. Did you mean .per_spike."),
+    "negative cost": (lambda: ns.Energy("exc", 1 * Hz, costs={"per_event": -1}), ValueError, "per_event of the energy of 'exc' is -1; give 0"),
+    "slowness": (lambda: ns.Energy("exc", 1 * Hz, slowness=0), ValueError, "slowness of the energy of 'exc' is 0; give a number above 0"),
+    "population": (lambda: ns.Energy("exd", 1 * Hz).check(circuit()), ValueError, "rule Energy is about 'exd', .* Did you mean 'exc'"),
+    "trait": (lambda: ns.Energy("exc", ns.Age()).check(circuit()), TypeError, "income of the energy of 'exc' is a trait in 1; give one in Hz"),
+    "uncounted": (
+        lambda: ns.Energy("exc", 1 * Hz).check(ns.Circuit([ns.create("exc", "traub_miles", 2)])), ValueError,
+        r"spikes of 'exc' cost what their sodium current carries.*ns.load_cell\('traub_miles'\).with_energy\(\), or give costs",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slip", BAD)
+def test_mistakes_are_named(slip):
+    make, kind, message = BAD[slip]
+    with pytest.raises(kind, match=message):
+        make()
+
+
+# --- deaths of hunger and of age ----------------------------------------------------------------------------------------
+
+
+def test_no_cell_computes_without_energy_and_both_causes_of_death_are_told():
+    """A cell dies at the boundary at which its books are found negative, whoever else dies of age."""
+    rules = [
+        ns.Energy("exc", 2e10 * Hz, first=5e8, capacity=2e9, costs={"per_spike": 2e8}),
+        ns.Apoptosis("exc", ns.Below(ns.Value("energy"), 0.0), label="hunger"),
+        ns.Apoptosis("exc", ns.Outlived(ns.Uniform(2, 9)), label="age"),
+    ]
+    least = []
+
+    def measure(now, recording):
+        least.append(now["exc"].cells["energy"].min(initial=np.inf))
+        return {}
+
+    history = develop(circuit(30), ns.Phase("life", 10, rules), inputs=[*NOISE], measure=measure, epoch=10 * ms)
+    deaths = history.events[history.events["kind"] == "death"]
+    hungry, old = (deaths[deaths["rule"] == f"life/{label}"] for label in ("hunger", "age"))
+    assert len(hungry) > 2 and len(old) > 2 and len(hungry) + len(old) == len(deaths)
+    assert (hungry["value"] < 0).all() and (hungry["threshold"] == 0).all() and (old["value"] > old["threshold"]).all()
+    assert min(least) > 0 and len(history.circuit["exc"]) == 30 - len(deaths)
+    fed = develop(circuit(30), ns.Phase("life", 10, rules[:1]), inputs=[*NOISE], epoch=10 * ms).circuit
+    assert fed["exc"].cells["energy"].min() < 0  # the control: nobody dies, and cells in debt go on
+
+
+def test_half_of_the_cells_are_alive_at_the_middle_of_their_lifetimes():
+    """Lifetimes of 50 to 100 whole epochs, all as likely: 26 of 51 are alive at the age of 75."""
+    now, rule = ns.Circuit([ns.create("exc", "leaky", 4000)]), ns.Apoptosis("exc", ns.Outlived(ns.Uniform(50, 101)))
+    sizes = {}
+    for age in range(45, 102):
+        now = now.updated({}, epoch=age - 1)
+        now = ns.apply(now, rule(now, recorded(now, exc=np.zeros(len(now["exc"]), int)), rng()))
+        sizes[age] = len(now["exc"])
+    assert sizes[49] == sizes[50] == 4000 and sizes[101] == 0
+    for age in (60, 75, 90):
+        assert stats.binomtest(sizes[age], 4000, (101 - age) / 51).pvalue > 1e-3
+        assert stats.binomtest(sizes[age], 4000, (106 - age) / 51).pvalue < 1e-3  # the control: five epochs more

@@ -56,7 +56,7 @@ def situations(draw):
     return now.updated({}, epoch=draw(st.integers(0, 5))), np.array(counts, dtype=int)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(situations(), BASIC, BASIC, BASIC)
 def test_selections_combine_as_sets_do(situation, a, b, c):
     now, counts = situation
@@ -64,12 +64,11 @@ def test_selections_combine_as_sets_do(situation, a, b, c):
     def ids(selection):
         return found(selection, now, counts).ids.tolist()
 
-    both, either, others = (lambda x, y: ns.Everyone() & x & y), (lambda x, y: ~(~(ns.Everyone() & x) & ~(ns.Everyone() & y))), ns.Everyone()
-    a, b, c = (others & one for one in (a, b, c))  # so that a user's plain selection combines too
+    a, b, c = (one if isinstance(one, ns.Selection) else ns.Everyone() & one for one in (a, b, c))  # one may be a user's, and plain
     assert set(ids(~(a | b))) == set(ids(~a & ~b)) and set(ids(~(a & b))) == set(ids(~a | ~b))
     assert ids(~~a) == sorted(ids(a)) and not ids(a & ~a) and set(ids(a | ~a)) == set(now["exc"].ids.tolist())
-    assert set(ids(a & (b | c))) == set(ids((a & b) | (a & c))) and set(ids(either(a, b))) == set(ids(a | b))
-    assert ids(a & b) == [one for one in ids(a) if one in ids(b)] == ids(both(a, b))
+    assert set(ids(a & (b | c))) == set(ids((a & b) | (a & c)))
+    assert ids(a & b) == [one for one in ids(a) if one in ids(b)]
     assert ids(a | b) == ids(a) + [one for one in ids(b) if one not in ids(a)]
 
 
@@ -101,8 +100,13 @@ def test_a_users_own_selection_combines():
     now = circuit()
     assert found(First(6) & ns.Top(0.25), now, COUNTS).ids.tolist() == [2, 5] and found(~First(6), now, COUNTS).ids.tolist() == [6, 7]
     assert found(ns.Top(0.25) | Oldest(), now, COUNTS).ids.tolist() == [5, 2, 0]
-    assert found(Oldest() | ns.Top(0.25), now, COUNTS).ids.tolist() == [0, 5, 2] == found(Oldest() | First(6) & ns.Top(0.5), now, COUNTS).ids.tolist()[:1] + [5, 2]
-    for wrong in (lambda: ns.Top(0.25) & 3, lambda: "cells" | ns.Top(0.25), lambda: ns.Top(0.25) & ns.Everyone, lambda: Oldest() & Oldest()):
+    assert found(Oldest() | ns.Top(0.25), now, COUNTS).ids.tolist() == [0, 5, 2]
+    for wrong in (
+        lambda: ns.Top(0.25) & 3,
+        lambda: "cells" | ns.Top(0.25),
+        lambda: ns.Top(0.25) & ns.Everyone,
+        lambda: Oldest() & Oldest(),
+    ):
         with pytest.raises(TypeError):
             wrong()
     with pytest.raises(TypeError, match=r"Everyone is a kind of selection; combine one that is made, such as ns\.Everyone\("):
@@ -122,7 +126,7 @@ def test_checks_and_books_of_the_combined():
 # --- shares ----------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.integers(0, 6), max_size=120), st.integers(0, 100), st.integers(0, 99))
 def test_shares_are_exact(counts, percent, seed):
     """So many hundredths of N, rounded down in whole numbers; none of what is left out is better, however many are equal."""
@@ -200,7 +204,10 @@ def test_what_has_no_value_is_not_selected_nor_counted():
 
 def test_synapses_are_selected_by_any_of_their_columns():
     now = circuit()
-    assert found(ns.Below(ns.Value("weight"), 1.3 * nS), now, None, "loop").ids.tolist() == ns.WeightBelow(1.3 * nS)(now, None, "loop").ids.tolist()
+    assert (
+        found(ns.Below(ns.Value("weight"), 1.3 * nS), now, None, "loop").ids.tolist()
+        == ns.WeightBelow(1.3 * nS)(now, None, "loop").ids.tolist()
+    )
     assert len(found(ns.Top(0.1, ns.Value("weight")), now, None, "loop").ids) == len(now["loop"]) // 10
     assert len(found(ns.Above(ns.Value("delay"), 0.9 * ms), now, None, "loop").ids) == len(now["loop"])
 
@@ -221,7 +228,10 @@ def test_a_hazard_applies_to_each():
     fewer = ns.apply(now, ns.Events.kill("exc", np.arange(0, 4000, 2)))
     assert found(selection, fewer, np.zeros(2000, dtype=int)).ids.tolist() == chosen.ids[chosen.ids % 2 == 1].tolist()
     others = [now.updated({}, epoch=1), now.reseed(7)]
-    for drawn in (*(found(selection, other, np.zeros(4000, dtype=int)).ids for other in others), found(ns.Random(4 / second, "b"), now, np.zeros(4000, dtype=int)).ids):
+    for drawn in (
+        *(found(selection, other, np.zeros(4000, dtype=int)).ids for other in others),
+        found(ns.Random(4 / second, "b"), now, np.zeros(4000, dtype=int)).ids,
+    ):
         shared = len(set(drawn) & set(chosen.ids))  # independent: the product of both chances
         assert stats.binomtest(shared, 4000, (1 - np.exp(-0.4)) ** 2).pvalue > 1e-3
 
@@ -307,7 +317,11 @@ MADE = {
     "share above 1": (lambda: ns.Top(1.2), ValueError, r"fraction of Top is 1\.2; give a number from 0 to 1"),
     "negative share": (lambda: ns.Bottom(-0.1, ns.Age()), ValueError, r"fraction of Bottom is -0\.1"),
     "share that is no number": (lambda: ns.Top(np.nan), ValueError, "fraction of Top is nan"),
-    "trait that is not made": (lambda: ns.Top(0.1, ns.Rate), TypeError, r"trait of Top is .*Rate.*; give a trait that is made, such as ns\.Rate\("),
+    "trait that is not made": (
+        lambda: ns.Top(0.1, ns.Rate),
+        TypeError,
+        r"trait of Top is .*Rate.*; give a trait that is made, such as ns\.Rate\(",
+    ),
     "name for a trait": (lambda: ns.Above("v", 3 * mV), TypeError, "trait of Above is 'v'"),
     "several thresholds": (lambda: ns.Above(ns.Rate(), [1, 2] * Hz), ValueError, "threshold of Above is .*; give one number"),
     "threshold NaN": (lambda: ns.Below(ns.Rate(), np.nan * Hz), ValueError, "threshold of Below is nan"),
@@ -326,7 +340,12 @@ MADE = {
     "lifetimes": (lambda: ns.Outlived([3, 4]), ValueError, r"lifetime of Outlived is \[3, 4\]; give one number"),
 }
 CHECKED = {
-    "wrong dimension": (ns.Above(ns.Rate(), 3 * mV), "exc", TypeError, r"threshold of Above for 'exc' is 3\. mV, but it needs the dimension of Hz"),
+    "wrong dimension": (
+        ns.Above(ns.Rate(), 3 * mV),
+        "exc",
+        TypeError,
+        r"threshold of Above for 'exc' is 3\. mV, but it needs the dimension of Hz",
+    ),
     "unit for a number": (ns.Below(ns.Age(), 3 * second), "exc", TypeError, "threshold of Below for 'exc' is 3. s, but it needs no unit"),
     "wrong end": (ns.Between(ns.Value("v"), 1 * Hz, 2 * Hz), "exc", TypeError, "low of Between for 'exc' is 1. Hz"),
     "wrong target": (ns.SetPoint(ns.Calcium(), 3 * mV, 1 * Hz), "exc", TypeError, "target of SetPoint for 'exc' is 3. mV"),

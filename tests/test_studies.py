@@ -32,6 +32,7 @@ def test_all_studies_are_tested():
         "biophysical_vs_leaky.py",
         "firing_patterns.py",
         "growing_up.py",
+        "homeostatic_assemblies.py",
         "inhibitory_balance.py",
         "network_biophysical_vs_leaky.py",
         "song_abbott.py",

@@ -7,14 +7,14 @@ from life_data import NUMPY, circuit, develop
 
 import neurosim as ns
 from neurosim.timescales import time_constants
-from neurosim.units import Hz, ms, mV, nS, second
+from neurosim.units import Hz, ms, nS, second
 
 
 def plastic(dt=0.1 * ms):
-    """Leaky cells of 10 ms, traces of 16.8 and 33.7 ms."""
-    cell = ns.load_cell("leaky").replace(tau_m=10 * ms)
-    source, exc = ns.create("source", "spike_source", 2), ns.create("exc", cell, 4)
-    learning = ns.connect(source, exc, ns.load_synapse("stdp_pair").replace(w_max=1 * mV), ns.AllToAll(), receptor="v", weight=0.5 * mV)
+    """Leaky cells of 20 ms, synaptic currents of 5 and 10 ms, traces of 16.8 and 33.7 ms."""
+    source, exc = ns.create("source", "spike_source", 2), ns.create("exc", "leaky_conductance", 4)
+    synapse = ns.load_synapse("stdp_pair").replace(w_max=1 * nS)
+    learning = ns.connect(source, exc, synapse, ns.AllToAll(), receptor="g_exc", weight=0.5 * nS)
     made = ns.Circuit([source, exc], [learning])
     return made if dt is None else made.updated({}, dt_si=float(dt))
 
@@ -35,18 +35,20 @@ def test_all_scales_are_told_in_order():
     assert [(row.group, row.name) for row in rows] == [
         ("time step", "dt"),
         ("membrane", "exc.v"),
+        ("receptors", "exc.g_exc"),
+        ("receptors", "exc.g_inh"),
         ("plasticity", "source_to_exc.x"),
         ("plasticity", "source_to_exc.y"),
         ("calcium", "exc.calcium"),
         ("epoch", "epoch"),
         ("structure", "growth/division.exc"),
     ]
-    assert [row.seconds for row in rows] == pytest.approx([1e-4, 0.01, 0.0168, 0.0337, 2, 20, 500])
+    assert [row.seconds for row in rows] == pytest.approx([1e-4, 0.02, 0.005, 0.01, 0.0168, 0.0337, 2, 20, 500])
 
 
 def test_scales_well_apart_give_no_warning():
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", ns.TimeScaleWarning)
         found = ns.time_scales(plastic(), life())
     assert found.warnings == [] and "too close" not in str(found)
 
@@ -66,32 +68,35 @@ def test_neighbours_that_are_too_close_are_named(made, lived, pairs):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = ns.time_scales(plastic(**made), life(**lived))
+    caught = [warning for warning in caught if warning.category is ns.TimeScaleWarning]
     assert len(found.warnings) == len(caught) == len(pairs)
     for text, warning, (longer, shorter) in zip(found.warnings, caught, pairs, strict=True):
         assert text.startswith(f"{longer} (") and f"is not 5 times as long as {shorter} (" in text
-        assert issubclass(warning.category, ns.TimeScaleWarning) and text in str(warning.message) and warning.filename == __file__
+        assert text in str(warning.message) and warning.filename == __file__
         assert f"too close: {text}" in str(found)
 
 
 def test_scales_that_are_not_there_are_passed_over():
-    now = ns.Circuit([ns.create("exc", ns.load_cell("leaky").replace(tau_m=10 * ms), 4)])
-    still = ns.Lifecycle(30 * ms, [ns.Phase("still", 1)])
+    now = ns.Circuit([ns.create("exc", "leaky", 4)])
+    still = ns.Lifecycle(60 * ms, [ns.Phase("still", 1)])
     found = scales(now, still)
     assert [row.group for row in found.rows] == ["membrane", "epoch"]  # no time step before the first simulation
-    assert found.warnings == ["epoch (epoch, 30. ms) is not 5 times as long as exc.v (membrane, 10. ms)"]
+    assert found.warnings == ["epoch (epoch, 60 ms) is not 5 times as long as exc.v (membrane, 20 ms)"]
 
 
 def test_the_table_is_readable():
     lines = str(scales(plastic(), life(tau=5 * second))).splitlines()
     assert lines[0].split() == ["scale", "of", "time"]
-    assert lines[1].split() == ["time", "step", "dt", "100.", "us"] and lines[5].split() == ["calcium", "exc.calcium", "5.", "s"]
-    assert lines[-1] == "too close: epoch (epoch, 20. s) is not 5 times as long as exc.calcium (calcium, 5. s)"
+    assert lines[1].split() == ["time", "step", "dt", "100", "us"] and lines[7].split() == ["calcium", "exc.calcium", "5", "s"]
+    assert lines[-1] == "too close: epoch (epoch, 20 s) is not 5 times as long as exc.calcium (calcium, 5 s)"
 
 
 def test_fastest_and_slowest_rates_of_a_rule():
     """A rule with several rates counts with the fastest; growth curves of synaptic elements with their speed."""
     rewiring = ns.Rewiring("loop", prune=ns.Everyone(), hazard=0.1 / second, regrow=ns.Growth(0.02 / second), weight=1 * nS)
-    assert [row.seconds for row in scales(circuit(), ns.Lifecycle(1 * second, [ns.Phase("a", 1, [rewiring])])).rows if row.group == "structure"] == [10]
+    assert [
+        row.seconds for row in scales(circuit(), ns.Lifecycle(1 * second, [ns.Phase("a", 1, [rewiring])])).rows if row.group == "structure"
+    ] == [10]
     curve = ns.GaussianGrowth(0.01 / second, 5 * Hz, 1 * Hz)
     pools = [kind("exc", name, curve, "loop") for kind, name in ((ns.AxonalElements, "a"), (ns.DendriticElements, "d"))]
     rows = scales(circuit(), ns.Lifecycle(100 * second, [ns.Phase("a", 1, [ns.ElementWiring(*pools)])])).rows
@@ -104,7 +109,6 @@ def test_lifetimes_are_measured_in_a_history():
     """Eight cells, of which one dies at each of four boundaries of 4 ms: (8 + 7 + 6 + 5) 4 ms lived over 4 deaths."""
     history = develop(circuit(), ns.Phase("death", 4, [ns.Apoptosis("exc", count=1)]), backend=NUMPY)
     rows = [row for row in scales(history.circuit, ns.Lifecycle(4 * ms, [ns.Phase("death", 4)]), history).rows if row.group == "structure"]
-    assert rows[-1].name == "exc, measured" or rows[0].name == "exc, measured"
     measured = {row.name: row.seconds for row in rows}
     assert measured["exc, measured"] == pytest.approx(26 * 4e-3 / 4)
     assert measured.keys() == {"exc, measured", "loop, measured", "into, measured"} and "source, measured" not in measured
@@ -118,9 +122,9 @@ def test_synapses_have_time_constants():
 
 
 def test_variables_that_synapses_keep_in_cells_are_of_plasticity():
-    exc = ns.create("exc", ns.load_cell("leaky").keeping("oja"), 3)
+    exc = ns.create("exc", ns.load_cell("leaky_conductance").keeping("oja"), 3)
     synapse = ns.load_synapse("oja")
-    synapse = synapse.replace(**{name: 1 * mV for name in synapse.missing()})
-    made = ns.Circuit([exc], [ns.connect(exc, exc, synapse, ns.AllToAll(), receptor="v", weight=0.1 * mV)])
+    synapse = synapse.replace(**{name: 1 * nS for name in synapse.missing()})
+    made = ns.Circuit([exc], [ns.connect(exc, exc, synapse, ns.AllToAll(), receptor="g_exc", weight=0.1 * nS)])
     groups = {row.name: row.group for row in scales(made, life()).rows}
     assert groups["exc.rate"] == "plasticity" and groups["exc.v"] == "membrane"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from life_data import circuit, develop, recorded, rng
 
 import neurosim as ns
-from neurosim.lifecycle.books import begun, books_of, kept
+from neurosim.lifecycle.books import begun, books_of, check, kept
 from neurosim.recording import PartRecording, Recording, SpikeTrains
 from neurosim.units import Hz, ms, mV, nA, nS, second, volt
 
@@ -50,12 +50,18 @@ def test_rate_age_and_use():
 
 def test_values_are_those_of_the_columns():
     now = circuit().with_ledgers({"exc": [ns.Ledger("energy", 3 * nA)], "loop": [ns.Ledger("credit", 0.5)]})
-    for name, variable, unit in (("exc", "v", volt), ("exc", "energy", nA), ("loop", "weight", nS), ("loop", "delay", second), ("loop", "share", 1)):
+    for name, variable, unit in (
+        ("exc", "v", volt),
+        ("exc", "energy", nA),
+        ("loop", "weight", nS),
+        ("loop", "delay", second),
+        ("loop", "share", 1),
+    ):
         table = now[name].cells if name == "exc" else now[name].synapses
         trait = ns.Value(variable)
         trait.check(now, name)
         assert np.array_equal(trait(now, None, name), table[variable]) and trait.dimensions(now, name) is ns.units.get_dimensions(unit)
-    assert (ns.Value("credit")(now, None, "loop") == 0.5).all() and (ns.Value("energy")(now, None, "exc") == 3e-9).all()
+    assert (ns.Value("credit")(now, None, "loop") == 0.5).all() and (ns.Value("energy")(now, None, "exc") == float(3 * nA)).all()
     cells = ns.create("post", ns.load_cell("leaky_adaptive_threshold").keeping("stdp_reward"), 2)
     source = ns.create("pre", "spike_source", 2)
     weight = 0.1 * mV
@@ -70,7 +76,7 @@ def test_values_are_those_of_the_columns():
 # --- calcium ---------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 7), st.integers(0, 999)), unique=True, max_size=60),
     st.lists(st.integers(1, 999), unique=True, max_size=4),
@@ -209,6 +215,7 @@ def unlike():
     """A population that acts on two receptors, one of which has no unitary strength."""
     model = ns.load_cell("leaky_conductance").specification()
     model["receptors"]["g_exc"].pop("unitary")
+    model["expected"] = []
     exc = ns.create("exc", "leaky_conductance", 4)
     bare = ns.create("bare", ns.CellModel.from_specification(model), 4)
     jumps = ns.create("jumps", "leaky_adaptive_threshold", 4)
@@ -233,7 +240,7 @@ def test_receptors_that_cannot_be_compared():
 
 
 def learning(newborn="split"):
-    rule = ns.load_synapse("stdp_pair").replace(w_max=4 * nS)
+    rule = ns.load_synapse("stdp_pair").replace(w_max=20 * nS)
     pre, exc = ns.create("pre", "spike_source", 4), ns.create("exc", "leaky_conductance", 5)
     made = [
         ns.connect(pre, exc, rule, ns.FixedProbability(0.5), receptor=receptor, weight=1 * nS, seed=seed).replace(name=name)
@@ -275,7 +282,7 @@ def test_vitality_is_not_moved_by_a_division_of_inputs_nor_by_new_synapses():
     trait = ns.Vitality()
     (book,) = trait.books("exc")
     now, _ = lived(begun(learning(), [book]), book, 0, 100, [5] * 5)
-    links = ns.Events.link("strong", [0, 1], [0, 0], float(1 * nS), 0.0)
+    links = ns.Events.link("strong", [0, 1], [0, 0], float(3 * nS), 0.0)
     divided = ns.apply(now, ns.Events.divide("pre", [0, 3], rng=rng(), share=0.3) + links)
     plain, one = doubled(now, book)
     after, other = doubled(divided, book)
@@ -286,9 +293,7 @@ def test_vitality_is_not_moved_by_a_division_of_inputs_nor_by_new_synapses():
 
 
 def doubled(now, book, start=100):
-    for name in ("strong", "weak"):
-        now = now.set(name, weight=2 * now[name].weight) if name == "strong" else now
-    now = now.updated({}, step=start + 100)
+    now = now.set("strong", weight=2 * now["strong"].weight).updated({}, step=start + 100)
     recording = recorded_spikes(now, [(cell, start) for cell in range(5)], start, start + 100)
     return kept(now, recording, [book])[0], recording
 
@@ -308,7 +313,10 @@ def test_vitality_in_a_life():
     """From the second boundary on the liveliest are known."""
     now = begun(learning(), [])
     rule = ns.Division("exc", ns.Top(0.4, ns.Vitality()))
-    inputs = [ns.PoissonInput("exc", "g_exc", rate=900 * Hz, weight=5 * nS), ns.Presentations("pre", np.full((1, 4), 80) * Hz, duration=80 * ms)]
+    inputs = [
+        ns.PoissonInput("exc", "g_exc", rate=900 * Hz, weight=5 * nS),
+        ns.Presentations("pre", np.full((1, 4), 80) * Hz, duration=80 * ms),
+    ]
     history = develop(now.updated({}, dt_si=None), ns.Phase("spurt", 2, [rule, *ns.Vitality().books("exc")]), epoch=40 * ms, inputs=inputs)
     births = history.series("exc")["births"].tolist()
     assert births[1] == 0 and births[2] == 2
@@ -326,7 +334,11 @@ MADE = {
 CHECKED = {
     "calcium of synapses": (ns.Calcium(), "loop", "Calcium is a trait of cells, and 'loop' is no population"),
     "passthrough of synapses": (ns.Passthrough(), "loop", "Passthrough is a trait of cells"),
-    "passthrough elsewhere": (ns.Passthrough(projection="into"), "exc", "Passthrough cannot sum over projection 'into' for 'exc'.*'loop'"),
+    "passthrough elsewhere": (
+        ns.Passthrough(projection="into"),
+        "exc",
+        "Passthrough cannot sum over projection 'into' for 'exc'. Choose one of: loop",
+    ),
     "nothing learns": (ns.Vitality(), "exc", "Vitality of 'exc' is a change of weights, but no plastic projection ends there"),
     "that does not learn": (ns.Vitality("loop"), "exc", "Vitality cannot sum over projection 'loop' for 'exc'"),
     "use of cells": (ns.Use(), "exc", "Use is a trait of synapses"),
@@ -348,5 +360,5 @@ def test_a_slip_is_named_before_anything_runs(trait, name, message):
 
 @pytest.mark.parametrize("book", [ns.CalciumBook("ecx"), ns.WeightBook("ecx")], ids=lambda book: type(book).__name__)
 def test_a_book_of_an_unknown_population(book):
-    with pytest.raises((ValueError, KeyError), match="'ecx'.*Did you mean 'exc'"):
-        begun(circuit(), [book])
+    with pytest.raises(ValueError, match="'ecx' is no population. Did you mean 'exc'"):
+        check(begun(circuit(), [book]), [book])

@@ -68,9 +68,9 @@ class Energy:
         """Raise where the circuit lacks the population, its income is no rate, or its cells have a sodium current that they do not count."""
         check_name(self, self.population, circuit.populations)
         model = circuit[self.population].model
-        if hasattr(self.income, "dimensions") and self.income.dimensions(circuit, self.population) is not Hz.dim:
-            found = unit_name(self.income.dimensions(circuit, self.population))
-            raise TypeError(f"income of the energy of {self.population!r} is a trait in {found}; give one in Hz, ATP a second")
+        found = self.income.dimensions(circuit, self.population) if callable(self.income) else Hz.dim
+        if found is not Hz.dim:
+            raise TypeError(f"income of the energy of {self.population!r} is a trait in {unit_name(found)}; give one in Hz, ATP a second")
         if model.energy.sodium and INFLUX not in model.variables and "per_spike" not in (self.costs or {}):
             raise ValueError(
                 f"spikes of {self.population!r} cost what their sodium current carries, which its cells do not count; create them from "

@@ -179,7 +179,7 @@ class Differentiation:
         if self.until is not None:
             chosen = first(chosen, max(0, self.until - len(circuit[self.into])), rng)
         mothers = circuit[self.population]
-        places = quantity(mothers.cells["position"][mothers.rows(chosen.ids)], metre.dim)
+        places = quantity(mothers.cells["position"][mothers.rows(chosen.ids)], metre.dim) if placed(mothers) else len(chosen.ids)
         cause = {"value": chosen.value, "threshold": chosen.threshold}
         return Events.bear(self.into, places, rng=rng, origin=self.population, progenitors=chosen.ids, **cause)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass, replace
 from typing import Any
 
+from neurosim.lifecycle.amounts import slowed
 from neurosim.lifecycle.growth_curves import GrowthCurve
 from neurosim.lifecycle.parts import changed, parts
 from neurosim.lifecycle.phases import Lifecycle
@@ -45,7 +46,7 @@ def _slowed(value: Any, factor: float, rate: bool = False) -> Any:
     if hasattr(value, "rescaled"):
         return value.rescaled(factor)
     if isinstance(value, Quantity):
-        return value / factor if rate and get_dimensions(value) is Hz.dim else value
+        return slowed(value, factor) if rate and get_dimensions(value) is Hz.dim else value
     return changed(value, lambda name, part: _slowed(part, factor, rate or name in RATES))
 
 

@@ -12,7 +12,7 @@ from neurosim.events import Events
 from neurosim.lifecycle.amounts import check_hazard, check_name, choose, slowed
 from neurosim.lifecycle.growth import Growth
 from neurosim.lifecycle.schedules import checked_by_epoch
-from neurosim.lifecycle.selection import largest_incoming
+from neurosim.lifecycle.selection import books_needed, check_selection, largest_incoming
 from neurosim.projection import check_delays, check_values
 from neurosim.units import DIMENSIONLESS, Quantity, get_dimensions, ms, quantity, second
 
@@ -56,7 +56,7 @@ class Rewiring:
     @property
     def books(self) -> tuple:
         """What has to be kept for the selection of synapses."""
-        return self.prune.books(self.projection) if hasattr(self.prune, "books") else ()
+        return () if self.prune is None else books_needed(self.prune, self.projection)
 
     @property
     def _growth(self) -> Growth:
@@ -71,8 +71,8 @@ class Rewiring:
         """Raise ValueError or TypeError where the circuit lacks the projection or growth, weights or delays do not fit it."""
         check_name(self, self.projection, circuit.projections)
         projection = circuit[self.projection]
-        if hasattr(self.prune, "check"):
-            self.prune.check(circuit, self.projection)
+        if self.prune is not None:
+            check_selection(self.prune, circuit, self.projection)
         if self.regrow is None:
             return
         self._growth.check(circuit, self.projection)

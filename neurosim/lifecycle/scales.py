@@ -14,12 +14,13 @@ from neurosim.lifecycle.books import books_of
 from neurosim.lifecycle.rescaling import rates_of
 from neurosim.lifecycle.summary import aligned
 from neurosim.timescales import outside, time_constants
-from neurosim.units import quantity, second, to_si
+from neurosim.units import second, to_si
 
 APART = 5  # times that a scale is to be longer than the one before it
 GROUPS = ("time step", "membrane", "receptors", "other state of cells", "plasticity", "calcium", "epoch", "structure")
 # What is compared, in order. Traces of spike times are meant to be about as long as the membrane, and stand beside it.
 STEPS = (("time step",), ("membrane", "plasticity"), ("calcium",), ("epoch",), ("structure",))
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 
 
 class Scale(NamedTuple):
@@ -122,4 +123,5 @@ def _lived(history) -> Iterator[Scale]:
 
 
 def _text(seconds: float) -> str:
-    return str(quantity(seconds, second.dim))
+    size, unit = next((one for one in UNITS if seconds >= one[0]), UNITS[-1])
+    return f"{seconds / size:.3g} {unit}"

@@ -1,6 +1,6 @@
 """When: parameters of rules that change from epoch to epoch of a phase."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,8 @@ class Schedule:
     values: Any
 
     def __post_init__(self):
-        if isinstance(self.values, str) or not hasattr(self.values, "__len__") or not hasattr(self.values, "__getitem__"):
+        listed = isinstance(self.values, Sequence) and not isinstance(self.values, str)
+        if not listed and not (isinstance(self.values, np.ndarray) and self.values.ndim == 1):
             raise TypeError(f"values of Schedule are {self.values!r}; give a list with one value for each epoch")
         if not len(self.values):
             raise ValueError("values of Schedule are empty; give one value for each epoch of the phase")

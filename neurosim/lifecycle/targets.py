@@ -21,7 +21,7 @@ ROUNDING = 1e-12  # relative error of a product that is not to cost a cell
 class CellRatio:
     """Let births and deaths move the number of cells of `of` for each cell of `to` towards a target, and not beyond it.
 
-    `actions` are rules that add cells to one of both populations (Division, Neurogenesis, or another with a `population` and a
+    `actions` are rules that add cells to one of both populations (Division, Neurogenesis, Differentiation, or another with a `population` and a
     size `until` which it adds) or remove them (Apoptosis, or another with a `floor` that it leaves). At a boundary at which the ratio
     differs from `target` by more than `tolerance` (a fraction of the target), those that move it towards the target act in their order,
     each up to the size with which it would be met; at others none does. Raises ValueError or TypeError for what is no such thing.
@@ -46,7 +46,7 @@ class CellRatio:
             raise ValueError(f"tolerance of {what} is {self.tolerance!r}; give a fraction of the target, 0 or more")
         check_rules(self.actions, what)
         for action in self.actions:
-            if getattr(action, "population", None) not in (self.of, self.to) or hasattr(action, "until") == hasattr(action, "floor"):
+            if _changed(action) not in (self.of, self.to) or hasattr(action, "until") == hasattr(action, "floor"):
                 raise TypeError(
                     f"{what} has the action {action!r}; give rules that add cells to {self.of!r} or {self.to!r} up to a size "
                     "(until=...) or remove them down to one (floor=...), such as ns.Division and ns.Apoptosis"
@@ -84,7 +84,7 @@ class CellRatio:
             )
         limits = dict(sizes)
         for action in helpful:
-            limits[action.population] = _furthest(action, limits[action.population])
+            limits[_changed(action)] = _furthest(action, limits[_changed(action)])
         if self._rising(limits) is rising:
             ends = f"{limits[self.of]:g}:{limits[self.to]:g}"
             raise ValueError(f"{what} is {now} and its target {self.target:g}, but its actions stop at {ends}; change their until or floor")
@@ -98,7 +98,7 @@ class CellRatio:
             bounded = self._bounded(action, sizes) if self._raises(action) == rising else None
             if bounded is not None:
                 proposed = bounded(circuit, recording, own)
-                sizes[action.population] += _added(proposed, action.population)
+                sizes[_changed(action)] += _added(proposed, _changed(action))
                 events += proposed.labelled(label)
         return events
 
@@ -114,18 +114,23 @@ class CellRatio:
 
     def _raises(self, action) -> bool:
         """Whether an action raises the ratio: by adding to `of` or by removing from `to`."""
-        return (action.population == self.of) == hasattr(action, "until")
+        return (_changed(action) == self.of) == hasattr(action, "until")
 
     def _bounded(self, action, sizes):
         """Return an action that ends at the size with which the target is met; None where that leaves nothing to do."""
-        met = self.target * sizes[self.to] if action.population == self.of else sizes[self.of] / self.target
-        size = sizes[action.population]
+        met = self.target * sizes[self.to] if _changed(action) == self.of else sizes[self.of] / self.target
+        size = sizes[_changed(action)]
         if hasattr(action, "until"):
             until = math.floor(met * (1 + ROUNDING))
             until = until if action.until is None else min(until, action.until)
             return replace(action, until=until) if until > size else None
         floor = max(math.ceil(met * (1 - ROUNDING)), action.floor)
         return replace(action, floor=floor) if floor < size else None
+
+
+def _changed(action) -> str | None:
+    """Return the population that gains or loses cells."""
+    return getattr(action, "into", None) or getattr(action, "population", None)
 
 
 def _furthest(action, size: int) -> float:

@@ -6,23 +6,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neurosim.events import Events
+from neurosim.ledger import IMMORTAL
+from neurosim.lifecycle.books import books_of
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle
-from neurosim.lifecycle.vacancies import absent_pairs
+from neurosim.lifecycle.vacancies import absent_pairs, ranks
 from neurosim.settle import bereft
 from neurosim.table import over_ids
+
+ORDERED = ("birth", "handover")  # kinds whose rows belong together with what is chosen for them
 
 
 @dataclass(frozen=True)
 class Yoked:
-    """Repeat how many cells died and divided and how many synapses went and came in each epoch, and choose which by chance.
+    """Repeat how many cells died, faded, divided and were born and how many synapses went and came in each epoch, and choose which by chance.
 
     `boundaries` are the events of another life from epoch `first` on. What is not a choice stays: the shares and the jitter
-    of divisions, weights and delays of new synapses. Where fewer are left than are asked for, all of them are taken.
+    of divisions, the levels of fading cells, the places of births, weights and delays of new synapses. Where fewer are left than are asked
+    for, all of them are taken. `books` are those of the rules that chose in the other life: they are kept here too.
     """
 
     first: int
     boundaries: Sequence[Events]
+    books: tuple = ()
 
     def check(self, circuit) -> None:
         """Raise KeyError where the circuit lacks a population or projection of the other life."""
@@ -33,9 +39,14 @@ class Yoked:
         asked = self.boundaries[circuit.epoch - self.first].tables
         chosen, dead = {}, {}
         for name, population in circuit.populations.items():
-            dead[name] = _some(population.ids, asked.get(("death", name)), rng)
+            dead[name] = _some(_mortal(population), asked.get(("death", name)), rng)
+            alive = np.setdiff1d(population.ids, dead[name])
             chosen["death", name] = {"cell": dead[name]}
-            chosen["division", name] = {"mother": _some(np.setdiff1d(population.ids, dead[name]), asked.get(("division", name)), rng)}
+            chosen["handover", name] = _heirs(dead[name], alive, asked.get(("handover", name)), rng)
+            chosen["fade", name] = {"cell": _some(alive, asked.get(("fade", name)), rng)}
+            chosen["division", name] = {"mother": _some(alive, asked.get(("division", name)), rng)}
+        for name in circuit.populations:
+            chosen["birth", name] = {"progenitor": _progenitors(circuit, asked.get(("birth", name)), dead, rng)}
         for name, projection in circuit.projections.items():
             alive = ~bereft(circuit, projection, dead)
             chosen["unlink", name] = {"synapse": _some(projection.ids[alive], asked.get(("unlink", name)), rng)}
@@ -43,7 +54,7 @@ class Yoked:
         tables = {}
         for key, table in asked.items():
             size = len(next(iter(chosen[key].values())))
-            rows = rng.permutation(table)[:size]
+            rows = (table if key[0] in ORDERED else rng.permutation(table))[:size]
             for column, ids in chosen[key].items():
                 rows[column] = ids
             tables[key] = rows
@@ -65,9 +76,41 @@ def yoked(life: Lifecycle, history: History) -> Lifecycle:
     phases = []
     for phase in life.phases:
         own, boundaries = boundaries[: phase.epochs], boundaries[phase.epochs :]
-        phases.append(replace(phase, rules=[Yoked(first, own)]))
+        phases.append(replace(phase, rules=[Yoked(first, own, tuple(books_of(phase.rules)))]))
         first += phase.epochs
     return Lifecycle(life.epoch, phases)
+
+
+def _mortal(population) -> np.ndarray:
+    """Return the ids of the cells that a rule can kill."""
+    return population.ids[population.cells[IMMORTAL.name] == 0] if IMMORTAL.name in population.ledgers else population.ids
+
+
+def _heirs(dead: np.ndarray, alive: np.ndarray, table: np.ndarray | None, rng) -> dict[str, np.ndarray]:
+    """Let each cell that hands over be one of those that die by chance, and its heirs some of those that live."""
+    if table is None or not len(dead) or not len(alive):
+        return {"cell": np.empty(0, np.int64), "heir": np.empty(0, np.int64)}
+    _, giver = np.unique(table["cell"], return_inverse=True)
+    giver = np.sort(giver)
+    giver, rank = giver[giver < len(dead)], ranks(giver)[giver < len(dead)]
+    start = rng.integers(len(alive), size=len(dead))
+    heirs = rng.permutation(alive)[(start[giver] + rank) % len(alive)]  # different ones for one cell
+    return {"cell": dead[giver], "heir": heirs}
+
+
+def _progenitors(circuit, table: np.ndarray | None, dead, rng) -> np.ndarray:
+    """Choose the cells from which newborn ones differentiate; those that come from none stay so."""
+    if table is None:
+        return np.empty(0, np.int64)
+    chosen = table["progenitor"].copy()
+    for origin in np.unique(table["origin"]):
+        rows = np.flatnonzero(table["origin"] == origin)
+        if origin:
+            alive = np.setdiff1d(circuit.populations[origin].ids, dead[origin])
+            chosen[rows] = (
+                rng.choice(alive, len(rows), replace=len(rows) > len(alive)) if len(alive) else circuit.populations[origin].ids[0]
+            )
+    return chosen
 
 
 def _some(ids: np.ndarray, table: np.ndarray | None, rng) -> np.ndarray:

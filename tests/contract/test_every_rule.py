@@ -23,6 +23,7 @@ QUICK = {
     "bcm": {"eta": 1e-4 * second**2},
     "hebbian_rate": {"eta": 0.001 * second},
     "oja": {"eta": 0.01 * second, "w_norm": 2 * nS},
+    "stdp_gated": {"A_plus": 0.03, "A_minus": 0.02},
     "stdp_inhibitory": {"eta": 0.05},
     "stdp_pair": {"A_plus": 0.03, "A_minus": 0.02},
     "stdp_potentiation": {"A_plus": 0.03, "w_total": 3 * nS, "interval": 50 * ms},
