@@ -21,6 +21,7 @@ from neurosim.experiments import Convergence, FICurve, computing_time, convergen
 from neurosim.export import to_brian2
 from neurosim.fitting import Fitted, Score, Search, Transfer, fit, score, transfer
 from neurosim.ledger import FADING, Ledger
+from neurosim.lifecycle import presets
 from neurosim.lifecycle.apoptosis import Apoptosis, Heirs
 from neurosim.lifecycle.chance import Outlived, Random, SetPoint
 from neurosim.lifecycle.criteria import (

@@ -144,7 +144,7 @@ def assert_same(folder, history, unbroken):
     """A life is the unbroken one (its folder and its history): in all its files, byte for byte, and in what it remembers."""
     other, expected = unbroken
     found, wanted = (files(one, but=(".lock", "run.json")) for one in (folder, other))
-    assert found.keys() == wanted.keys() and sum(name.endswith(".csv") for name in found) == 6
+    assert found.keys() == wanted.keys() and sum(name.endswith(".csv") for name in found) == 8
     assert [name for name in found if found[name] != wanted[name]] == []
     assert content(history, circuits=False) == content(expected, circuits=False) and not history.interrupted
     assert differences(history.circuit, expected.circuit) == []

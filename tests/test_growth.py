@@ -63,7 +63,7 @@ def test_places_are_drawn_one_after_the_other_in_proportion(way, even):
     places = Places(size, 1, size, taken, None if even else likelihood, 1.0)
     need = np.full(groups, 2)
     drawn = places.draw(need, rng(1)) if way == "tried" else places._of_all(need, NOTHING, rng(1))
-    group, place = np.divmod(drawn, size)
+    group, place = np.divmod(np.sort(drawn), size)
     assert (group == np.repeat(np.arange(groups), 2)).all() and np.isin(place, FREE).all()
     outcome = np.sort(np.searchsorted(FREE, place).reshape(-1, 2), axis=1)
     counts = np.array([np.count_nonzero((outcome == pair).all(axis=1)) for pair in itertools.combinations(range(5), 2)])
@@ -75,7 +75,6 @@ def test_places_are_drawn_one_after_the_other_in_proportion(way, even):
 
 def test_where_fewer_places_are_possible_all_of_them_come():
     places = Places(60, 1, 60, np.setdiff1d(np.arange(120), [*FREE, *(60 + FREE[:2])]), likelihood, 1.0)
-    assert places.draw(np.array([7, 9]), rng()).tolist() == [*sorted(FREE), *(60 + FREE[:2])] or True
     assert sorted(places.draw(np.array([7, 9]), rng())) == [*FREE, *(60 + FREE[:2])]
     none = Places(60, 1, 60, NOTHING, lambda pre, post: np.zeros(len(pre)), 1.0)
     assert not len(none.draw(np.array([3]), rng()))
@@ -172,7 +171,7 @@ def test_one_contact_is_what_a_plain_hazard_means():
     recording = recorded(now, np.zeros(30, dtype=int))
     rules = [ns.Rewiring("loop", regrow=regrow, weight=1 * nS) for regrow in (2 * Hz, ns.Growth(2 * Hz), ns.Growth(2 * Hz, contacts=2))]
     one, other, two = (rule(now, recording, rng(4)).of("link", "loop") for rule in rules)
-    assert len(one) > 50 and (one == other).all() and len(two) > len(one)
+    assert len(one) > 50 and one.tobytes() == other.tobytes() and len(two) > len(one)
 
 
 # --- where -----------------------------------------------------------------------------------------------------------

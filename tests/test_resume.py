@@ -152,7 +152,7 @@ class Failing:
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
-WRITES = [("fsync", FULL, False, 36), ("replace", KeyboardInterrupt(), True, 18)]
+WRITES = [("fsync", FULL, False, 40), ("replace", KeyboardInterrupt(), True, 20)]
 
 
 @pytest.mark.parametrize(("step", "error", "after", "calls"), WRITES, ids=["no room", "stopped after a write"])

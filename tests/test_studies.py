@@ -34,6 +34,7 @@ def test_all_studies_are_tested():
         "growing_up.py",
         "homeostatic_assemblies.py",
         "inhibitory_balance.py",
+        "interneuron_survival.py",
         "network_biophysical_vs_leaky.py",
         "song_abbott.py",
         "stdp_windows.py",

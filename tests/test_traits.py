@@ -1,5 +1,7 @@
 """Traits of cells and synapses: each against its definition, worked out cell by cell, and the books behind them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -73,6 +75,28 @@ def test_values_are_those_of_the_columns():
     assert kept_in_cells and all(ns.Value(one)(rewarded, None, "post").shape == (2,) for one in kept_in_cells)
 
 
+@dataclass(frozen=True)
+class Depolarisation:
+    """Take how far each cell is above a potential."""
+
+    rest: object
+
+    def dimensions(self, circuit, name):
+        return volt.dim
+
+    def __call__(self, circuit, recording, name):
+        return np.asarray(circuit[name].v - self.rest)
+
+
+def test_a_users_own_trait_selects():
+    now = circuit().set("exc", v=np.arange(8) * mV)
+    who = ns.Above(Depolarisation(3 * mV), 1.5 * mV) & ns.Bottom(0.75, Depolarisation(3 * mV))
+    who.check(now, "exc")
+    assert who.books("exc") == () and who(now, None, "exc").ids.tolist() == [5]
+    with pytest.raises(TypeError, match="threshold of Above for 'exc' is 3. Hz"):
+        ns.Above(Depolarisation(3 * mV), 3 * Hz).check(now, "exc")
+
+
 # --- calcium ---------------------------------------------------------------------------------------------------------
 
 
@@ -131,8 +155,8 @@ def test_calcium_selects_in_a_life():
         seen.extend(zip(spikes.id.tolist(), spikes.step.tolist(), strict=True))
         return {}
 
-    rules = [ns.CalciumBook("exc", 50 * ms), ns.Apoptosis("exc", ns.Above(ns.Calcium(50 * ms), 1e6 * Hz))]
-    history = develop(circuit(), ns.Phase("watching", 3, rules), epoch=30 * ms, measure=measure)
+    rule = ns.Apoptosis("exc", ns.Above(ns.Calcium(50 * ms), 1e6 * Hz))
+    history = develop(circuit(), ns.Phase("watching", 3, [rule]), epoch=30 * ms, measure=measure)
     end = history.circuit.step
     expected = [sum(np.exp(-(end - step) * 1e-4 / 0.05) / 0.05 for cell, step in seen if cell == one) for one in range(8)]
     assert len(seen) > 20 and {step // 300 for _, step in seen} == {0, 1, 2}
@@ -317,7 +341,7 @@ def test_vitality_in_a_life():
         ns.PoissonInput("exc", "g_exc", rate=900 * Hz, weight=5 * nS),
         ns.Presentations("pre", np.full((1, 4), 80) * Hz, duration=80 * ms),
     ]
-    history = develop(now.updated({}, dt_si=None), ns.Phase("spurt", 2, [rule, *ns.Vitality().books("exc")]), epoch=40 * ms, inputs=inputs)
+    history = develop(now.updated({}, dt_si=None), ns.Phase("spurt", 2, [rule]), epoch=40 * ms, inputs=inputs)
     births = history.series("exc")["births"].tolist()
     assert births[1] == 0 and births[2] == 2
 

@@ -1,6 +1,7 @@
 """Selections by a trait: those above, below or between thresholds, and exact shares from the top or the bottom."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -64,9 +65,22 @@ class ByTrait(Selection):
         keys = self.direction * values[rows]
         if self.older_first:
             return rows[np.argsort(keys, kind="stable")]
-        draws = uniform(stream_key(circuit.seed, f"ties/{name}"), circuit[name].ids[rows], circuit.epoch)
+        ids, key = circuit[name].ids, stream_key(circuit.seed, f"ties/{name}")
         # The other way round from the other end, so that of equals none is both among the first of the top and of the bottom.
-        return rows[np.lexsort((self.direction * draws, keys))]
+        return rows[even_order(keys, lambda some: (self.direction * uniform(key, ids[rows[some]], circuit.epoch)) % 1)]
+
+
+def even_order(keys: np.ndarray, draws: Callable) -> np.ndarray:
+    """Return the rows of keys from low to high, of equal keys by draws(rows) in [0, 1), which is asked for these alone."""
+    order = np.argsort(keys)
+    new = keys[order[1:]] != keys[order[:-1]]
+    if new.all():
+        return order
+    place, drawn, equal = np.zeros(len(keys)), np.zeros(len(keys)), np.zeros(len(keys), dtype=bool)
+    np.cumsum(new, out=place[1:])
+    equal[1:], equal[:-1] = ~new, equal[:-1] | ~new
+    drawn[equal] = draws(order[equal])
+    return order[np.argsort(2 * place + drawn)]
 
 
 class _Compared(ByTrait):

@@ -53,6 +53,7 @@ class ElementWiring:
             if not pools or not all(isinstance(pool, kind) for pool in pools):
                 raise TypeError(f"{side} elements of an ElementWiring are {pools!r}; give a list of ns.{kind.__name__}(...)")
         _check_names(self.pools)
+        _check_calcium(self.pools)
         object.__setattr__(self, "_groups", _grouped(self.pools))
         if self.contacts is not None and (isinstance(self.contacts, bool) or self.contacts != int(self.contacts) or self.contacts < 1):
             raise ValueError(f"an ElementWiring is to join two cells by {self.contacts!r} contacts at most; give a whole number, 1 or more")
@@ -184,3 +185,14 @@ def _check_names(pools) -> None:
         if twice:
             side = "axonal" if twice[0][0] == "pre" else "dendritic"
             raise ValueError(f"projection {twice[0][1]!r} binds {side} elements of two pools; give it to one of them")
+
+
+def _check_calcium(pools) -> None:
+    """Raise ValueError where two pools of a population follow one ledger of calcium with different time constants."""
+    taus = {}
+    for pool in pools:
+        tau = taus.setdefault((pool.population, pool.calcium.ledger), pool.calcium.tau)
+        if tau != pool.calcium.tau:
+            raise ValueError(
+                f"{pool} follow calcium with tau = {pool.calcium.tau} and others {tau}; give ns.Calcium another ledger for one of them"
+            )

@@ -12,11 +12,13 @@ from neurosim.errors import near
 from neurosim.events import Events
 from neurosim.files import write_csv
 from neurosim.lifecycle import summary
-from neurosim.lifecycle.records import ACTIVITY, CELL, CENSUS, CONNECTIVITY, EVENT, NAME, WHO, Epoch, first_epoch
+from neurosim.lifecycle.records import ACTIVITY, CELL, CENSUS, CONNECTIVITY, EVENT, WHO, Epoch, first_epoch
+from neurosim.lifecycle.tallies import BALANCE, LEDGERS, NAME
 from neurosim.measures import kaplan_meier
 from neurosim.recording import Recording
 
 LINEAGE = [("population", NAME), *CELL, ("death", "i8"), ("origin", NAME), ("progenitor", "i8")]
+CSV = ("events", "census", "activity", "connectivity", "ledgers", "balance", "lineage")
 COST = [("epoch", "i8"), ("spikes", "i8"), ("events", "i8")]
 SYNAPSE = [*WHO, ("birth", "i8"), ("death", "i8")]
 
@@ -122,6 +124,19 @@ class History:
         doi:10.1016/j.neuron.2005.01.003); `events` counts the spikes that synapses were given to transmit.
         """
         return np.concatenate([np.empty(0, CONNECTIVITY), *(epoch.connectivity for epoch in self.epochs)])
+
+    @property
+    def ledgers(self) -> np.ndarray:
+        """How every ledger was spread over the cells of a population before each boundary: mean, sd, median and quartiles, in SI units."""
+        return np.concatenate([np.empty(0, LEDGERS), *(epoch.ledgers for epoch in self.epochs)])
+
+    @property
+    def balance(self) -> np.ndarray:
+        """What excited and inhibited every population in every epoch (V/s), the ratio of excitatory to inhibitory cells, and synchrony.
+
+        See lifecycle.tallies.balance for what each column means.
+        """
+        return np.concatenate([np.empty(0, BALANCE), *(epoch.balance for epoch in self.epochs)])
 
     @property
     def lineage(self) -> np.ndarray:
@@ -230,7 +245,7 @@ class History:
         return census[census["name"] == name]
 
     def save_tables(self, folder) -> list[Path]:
-        """Write events, census, activity, connectivity, lineage and measures as CSV files; return their paths.
+        """Write events, census, activity, connectivity, ledgers, balance, lineage and measures as CSV files; return their paths.
 
         Raises OSError naming the file that cannot be written.
         """
@@ -239,7 +254,7 @@ class History:
         rows["epoch"] = [epoch.number for epoch in self.epochs[1:]]
         for name, values in measures.items():
             rows[name] = values
-        tables = {name: getattr(self, name) for name in ("events", "census", "activity", "connectivity", "lineage")} | {"measures": rows}
+        tables = {name: getattr(self, name) for name in CSV} | {"measures": rows}
         return [write_csv(Path(folder) / f"{name}.csv", table) for name, table in tables.items()]
 
     def __repr__(self) -> str:

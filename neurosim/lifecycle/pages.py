@@ -10,7 +10,7 @@ from neurosim.lifecycle.records import Epoch
 from neurosim.recording import Recording
 from neurosim.storage import circuit_archive, recording_archive
 
-TABLES = ("census", "connectivity", "activity", "events")
+TABLES = ("census", "connectivity", "activity", "ledgers", "balance", "events")
 BY_NAME = ("cells", "born", "gone")
 PLACES = ("circuits", "epochs", "recordings")  # sub-folders of a run folder
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from neurosim.circuit import LONGEST
 from neurosim.lifecycle.schedules import at, lengths
+from neurosim.lifecycle.telling import written
 from neurosim.units import Quantity, second, to_si
 
 
@@ -62,6 +63,10 @@ class Phase:
         """Return the rules as they are in one epoch of the phase (0 is its first), with their labels, "phase/rule.name", unique in a life."""
         return [(f"{self.name}/{label_of(rule)}", at(rule, epoch)) for rule in self.rules]
 
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.epochs} epochs", *map(written, self.rules)]
+        return "\n  ".join([*lines, *(f"{key} = {written(value)}" for key, value in self.modulate.items())])
+
     def factors(self, epoch: int) -> dict[str, float]:
         """Return the modulated factors in one epoch of the phase (0 is its first)."""
         return {key: float(value[epoch] if np.ndim(value) else value) for key, value in self.modulate.items()}
@@ -84,6 +89,9 @@ class Lifecycle:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two phases are called {name!r}; give each its own name")
+
+    def __str__(self) -> str:
+        return "\n".join([f"a life in epochs of {self.epoch}", *map(str, self.phases)])
 
     @property
     def epochs(self) -> int:

@@ -7,19 +7,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.lib.recfunctions import repack_fields
 
-from neurosim.circuit import LONGEST, Circuit
+from neurosim.circuit import Circuit
 from neurosim.edit import Edit, TableEdit
 from neurosim.events import CAUSE, COLUMNS, Events
+from neurosim.lifecycle.tallies import BALANCE, HEAD, LEDGERS, NAME, balance, headed, ledgers
 from neurosim.recording import PartRecording, Recording
 from neurosim.table import Table
 
 KINDS = ("death", "handover", "fade", "division", "birth", "unlink", "link")
 WHO = [("id", "i8"), ("parent", "i8"), ("pre", "i8"), ("post", "i8")]
 WHY = [("value", "f8"), ("threshold", "f8")]
-NAME = f"U{LONGEST}"
 EVENT = [("epoch", "i8"), ("time", "f8"), ("kind", "U12"), ("where", NAME), *WHO, ("origin", NAME), ("rule", NAME), *WHY]
 PACKED = [("kind", "i1"), ("where", "i2"), *WHO, ("origin", "i2"), ("rule", "i2"), *WHY]  # an event as it is kept: 55 bytes where EVENT has 880
-HEAD = [("epoch", "i8"), ("time", "f8"), ("phase", NAME), ("name", NAME)]
 CENSUS = [*HEAD, ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
 ACTIVITY = [*HEAD, ("cells", "i8"), ("spikes", "i8"), ("rate", "f8"), ("silent", "f8"), ("cv", "f8")]
 DEGREES = [(f"{end}_{what}", kind) for end in ("in", "out") for what, kind in (("mean", "f8"), ("sd", "f8"), ("max", "i8"))]
@@ -43,6 +42,8 @@ class Epoch:
     census: np.ndarray
     connectivity: np.ndarray
     activity: np.ndarray = field(default_factory=lambda: np.empty(0, ACTIVITY))
+    ledgers: np.ndarray = field(default_factory=lambda: np.empty(0, LEDGERS))
+    balance: np.ndarray = field(default_factory=lambda: np.empty(0, BALANCE))
     events: np.ndarray = field(default_factory=lambda: np.empty(0, PACKED))
     parts: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
@@ -86,7 +87,8 @@ def first_epoch(circuit: Circuit, phase: str) -> Epoch:
     born = {name: _who(projection.synapses, slice(None)) for name, projection in circuit.projections.items()}
     census, connectivity = _census(circuit, phase, circuit.epoch, None), _connectivity(circuit, phase, circuit.epoch)
     sources = tuple(name for name, population in circuit.populations.items() if population.model.source)
-    return Epoch(circuit.epoch, circuit.time_si, phase, census, connectivity, sources=sources, cells=cells, born=born)
+    started = ledgers(circuit, phase, circuit.epoch)
+    return Epoch(circuit.epoch, circuit.time_si, phase, census, connectivity, ledgers=started, sources=sources, cells=cells, born=born)
 
 
 def lived_epoch(circuit: Circuit, phase: str, recording: Recording, edit: Edit, measures: Mapping) -> Epoch:
@@ -99,7 +101,8 @@ def lived_epoch(circuit: Circuit, phase: str, recording: Recording, edit: Edit, 
     bare = {key: table[[column for column in table.dtype.names if column not in CAUSES]] for key, table in tables.items()}
     return Epoch(
         number, circuit.time_si, phase, _census(circuit, phase, number, edit), _connectivity(circuit, phase, number, edit, recording),
-        activity=_activity(circuit, phase, recording, number), events=np.concatenate([np.empty(0, PACKED), *events]), parts=names, rules=rules,
+        activity=_activity(circuit, phase, recording, number), ledgers=ledgers(circuit, phase, number),
+        balance=balance(circuit, phase, number, recording), events=np.concatenate([np.empty(0, PACKED), *events]), parts=names, rules=rules,
         orders={key: repack_fields(rows) for key, rows in bare.items()},
         born={name: _who(change.values, slice(None)) for name, change in edit.synapses.items()},
         gone={name: circuit.projections[name].ids[change.removed] for name, change in edit.synapses.items()},
@@ -159,16 +162,10 @@ def _who(table: Table | Mapping, rows) -> np.ndarray:
     return made
 
 
-def _rows(kind, names, epoch: int, time: float, phase: str) -> np.ndarray:
-    rows = np.zeros(len(names), kind)
-    rows["epoch"], rows["time"], rows["phase"], rows["name"] = epoch, time, phase, list(names)
-    return rows
-
-
 def _census(circuit: Circuit, phase: str, epoch: int, edit: Edit | None) -> np.ndarray:
     """Count the parts as they are (no edit), or as an edit leaves them."""
     names = (*circuit.populations, *circuit.projections)
-    rows = _rows(CENSUS, names, epoch, circuit.time_si, phase)
+    rows = headed(CENSUS, names, epoch, circuit.time_si, phase)
     changes = {} if edit is None else {**edit.cells, **edit.synapses}
     for row, name in zip(rows, names, strict=True):
         row["size"], row["births"], row["deaths"] = _counts(circuit[name], changes.get(name))
@@ -182,7 +179,7 @@ def _counts(part, change: TableEdit | None) -> tuple[int, int, int]:
 
 def _connectivity(circuit: Circuit, phase: str, epoch: int, edit: Edit | None = None, recording: Recording | None = None) -> np.ndarray:
     """Describe the projections as they are, or as an edit leaves them, with what an epoch changed and transmitted."""
-    rows = _rows(CONNECTIVITY, circuit.projections, epoch, circuit.time_si, phase)
+    rows = headed(CONNECTIVITY, circuit.projections, epoch, circuit.time_si, phase)
     rows["turnover"] = np.nan
     for row, (name, projection) in zip(rows, circuit.projections.items(), strict=True):
         row["synapses"], births, deaths = _counts(projection, edit and edit.synapses.get(name))
@@ -213,7 +210,7 @@ def _degrees(circuit: Circuit, projection, end: str, column: str, edit: Edit | N
 
 def _activity(before: Circuit, phase: str, recording: Recording, epoch: int) -> np.ndarray:
     names = list(before.populations)
-    rows = _rows(ACTIVITY, names, epoch, before.time_si, phase)
+    rows = headed(ACTIVITY, names, epoch, before.time_si, phase)
     for row, name in zip(rows, names, strict=True):
         part = recording[name]
         row["cells"], row["spikes"] = len(part.counts), part.counts.sum()

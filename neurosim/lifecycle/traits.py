@@ -119,7 +119,8 @@ class CalciumBook:
     from the times of all spikes, so that the length of an epoch does not matter. Butz and van Ooyen (2013), A simple rule for dendritic
     spine and axonal bouton formation can account for cortical reorganization after focal retinal lesions, PLoS Computational Biology
     9:e1003259, doi:10.1371/journal.pcbi.1003259, have an increment of beta a spike: their calcium is beta * tau times this one.
-    Books of different `tau` in one population need a `ledger` each. Raises ValueError for a tau that is not above 0.
+    It stands still in phases no rule of which reads it: list the book itself among their rules. Books of different `tau` in one
+    population need a `ledger` each. Raises ValueError for a tau that is not above 0.
     """
 
     population: str

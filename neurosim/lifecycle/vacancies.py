@@ -96,7 +96,7 @@ class Places:
         """Draw so many different free places of each group, one after the other in proportion to their likelihood.
 
         Places are tried out and, of groups for which this would take longer than to look at all places, the rest is taken from all.
-        Where fewer are possible, all of them come. The order is that of the groups.
+        Where fewer are possible, all of them come. The order is any.
         """
         chosen, effort, tried = np.empty(0, np.int64), 2, 0
         while len(pending := np.flatnonzero(left := self._left(need, chosen))):
