@@ -19,7 +19,7 @@ are (Southwell et al. 2012). For it: survival follows pyramidal activity in both
 
 References: Wong et al. (2018), doi:10.1038/s41586-018-0139-6; Southwell et al. (2012), doi:10.1038/nature11523 (40 %);
 Denaxa et al. (2018), doi:10.1016/j.celrep.2018.01.064; Duan et al. (2020), doi:10.1016/j.neuron.2019.10.008.
-Runtime on 2 cores, after the first compile (some seconds): smoke some seconds, small half a minute, full five minutes.
+Runtime on 2 cores, after the first compile (some seconds): smoke some seconds, small a minute, full six minutes.
 """
 
 from dataclasses import dataclass
@@ -38,6 +38,7 @@ IDLE = 15 * Hz
 HAZARD = 0.25  # of the death of an idle cell, an epoch
 MARGIN = 0.1  # of final I:E, relative to that of the first life
 JOINED = 0.05  # of all pairs of cells
+PANELS = {"I:E": "inhibitory per excitatory cell", "E (Hz)": "rate of excitatory cells (Hz)", "I (Hz)": "rate of inhibitory cells (Hz)"}
 PULSES = {"exc": 130 * Hz, "inh": 50 * Hz}  # of the noise that each cell has of its own
 
 
@@ -126,10 +127,13 @@ def summary(life: dict, first: dict) -> dict:
 
 def interneuron_survival(run: study.Run) -> tuple[dict, str]:
     """Run the study: lives of all kinds and seeds, comparisons with the first lives, figures."""
-    lived = run.each(lives, {f"seed {seed}": (seed, PLANS[run.scale]) for seed in run.seeds}).values()
+    plan = PLANS[run.scale]
+    lived = run.each(lives, {f"seed {seed}": (seed, plan) for seed in run.seeds}).values()
     by_kind = {kind: [summary(of[kind], of[FIRST]) for of in lived] for kind in KINDS}
-    curves = {kind: [(np.arange(len(of[kind]["I:E"])), of[kind]["I:E"]) for of in lived] for kind in KINDS}
-    figures.save(figures.cost(curves, "epoch", "inhibitory per excitatory cell"), run.folder, "survival")
+    times = np.arange(1, sum(plan.epochs) + 1) * plan.seconds * second
+    courses = {label: {kind: (times, [of[kind][name] for of in lived]) for kind in KINDS} for name, label in PANELS.items()}
+    window = ("window", *np.cumsum(plan.epochs)[:2] * plan.seconds * second)
+    figures.save(figures.courses(courses, [window], {PANELS["I (Hz)"]: IDLE / Hz}), run.folder, "survival")
     relative = {kind: [one["relative"] for one in found] for kind, found in by_kind.items()}
     figures.save(figures.comparison(relative, FIRST, MARGIN, "final I:E, relative to the first life"), run.folder, "comparison")
     table = study.tabulate(f"means, seeds: {len(run.seeds)}", by_kind, list(by_kind[FIRST][0]))

@@ -156,29 +156,43 @@ class Ours:
         return {"z": z, "z_connected": bound}
 
 
-def test_an_update_is_that_of_nest():
+@pytest.mark.parametrize(("scarcer", "most"), [("Axon_ex", (5, 12)), ("Den_ex", (12, 6))])
+def test_updates_are_those_of_nest(scarcer, most):
     """From the same elements as many synapses form and break, each cell of the scarcer side has as many, and as much is left of what stays vacant."""
-    nest = pytest.importorskip("nest")
-    generator = np.random.default_rng(4)
-    axonal, dendritic = generator.uniform(0, 6, AXONS), generator.uniform(4, 12, DENDRITES)
-    theirs, ours = InNest(nest, axonal, dendritic), Ours(axonal, dendritic)
-    fewer = axonal.copy()
-    fewer[:7] = np.maximum(fewer[:7] - 2, 0)
-    scarce = np.full(DENDRITES, 1.5)
+    nest, generator = pytest.importorskip("nest"), np.random.default_rng(4)
+    full = {
+        name: generator.uniform(1, top, size)
+        for (name, size), top in zip({"Axon_ex": AXONS, "Den_ex": DENDRITES}.items(), most, strict=True)
+    }
+    less = {name: values - (np.arange(len(values)) % 2 if name == scarcer else 0) for name, values in full.items()}
+    theirs, ours = InNest(nest, *full.values()), Ours(*full.values())
     totals = []
-    for step, (give_axonal, give_dendritic) in enumerate(
-        [(axonal, dendritic), (fewer, dendritic), (fewer + 3, scarce), (fewer, dendritic)]
-    ):
+    for step, given in enumerate([full, less, full]):
         for one in (theirs, ours):
-            one.give(Axon_ex=give_axonal, Den_ex=give_dendritic)
+            one.give(**given)
         found, made = theirs.update(), ours.update(step)
-        scarcer = "Den_ex" if np.floor(give_axonal).sum() > np.floor(give_dendritic).sum() else "Axon_ex"
-        totals.append(made["z_connected"][scarcer].sum())
-        assert made["z_connected"][scarcer].tolist() == found["z_connected"][scarcer].tolist()
-        assert made["z"][scarcer] == pytest.approx(found["z"][scarcer], rel=1e-12)
+        assert made["z_connected"][scarcer].tolist() == found["z_connected"][scarcer].tolist() == np.floor(given[scarcer]).tolist()
         for result in (found, made):  # the other side is drawn at random, and decays by what is left vacant on it
-            for name, given in (("Axon_ex", give_axonal), ("Den_ex", give_dendritic)):
-                free = np.floor(given) - result["z_connected"][name]
-                assert (free >= 0).all() and result["z"][name] == pytest.approx(given - 0.1 * free, rel=1e-12)
-        assert found["z_connected"]["Axon_ex"].sum() == found["z_connected"]["Den_ex"].sum() == totals[-1]
-    assert totals[0] > totals[1] > totals[2] < totals[3]  # synapses formed, broke for want of axons, then of dendrites, and formed
+            for name, elements in given.items():
+                free = np.floor(elements) - result["z_connected"][name]
+                assert (free >= 0).all() and result["z"][name] == pytest.approx(elements - 0.1 * free, rel=1e-12)
+            totals.append({name: int(count.sum()) for name, count in result["z_connected"].items()})
+        assert totals[-1] == totals[-2] and totals[-1]["Axon_ex"] == totals[-1]["Den_ex"]
+    assert totals[0] == totals[4] != totals[2]  # synapses formed, broke and formed
+
+
+def test_nest_takes_but_one_element_of_a_cell_at_a_time():
+    """A cell with three synapses too many keeps two of those elements in NEST 3.10, whose SynapticElement::connect raises z at a deletion too.
+
+    So they pair again at once. Here, as in Butz and van Ooyen 2013, they are lost.
+    """
+    nest = pytest.importorskip("nest")
+    axonal, dendritic = np.full(AXONS, 5.5), np.full(DENDRITES, 20.5)
+    theirs, ours = InNest(nest, axonal, dendritic), Ours(axonal, dendritic)
+    fewer = np.where(np.arange(AXONS) == 3, 2.5, 5.5)
+    left = []
+    for given in (axonal, fewer):
+        for one in (theirs, ours):
+            one.give(Axon_ex=given, Den_ex=dendritic)
+        left.append([result["z_connected"]["Axon_ex"][3] for result in (theirs.update(), ours.update(0))])
+    assert left == [[5, 5], [4, 2]]

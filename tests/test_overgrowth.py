@@ -21,8 +21,8 @@ from scipy import stats
 import neurosim as ns
 from neurosim.units import nS
 
-CELLS, PATTERNS, SMALLEST = 360, 40, 7.5  # weights are even: those of 8 and more are left
-SEEDS = (1, 2, 3)
+CELLS, PATTERNS, SMALLEST = 320, 32, 5.5  # weights are even: those of 6 and more are left
+SEEDS = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def matrix(now):
 def recalled(now, patterns, draws):
     """How many patterns come back, to 95 % overlap, from cues of which a tenth is wrong: threshold dynamics, all cells at once."""
     weights, state = matrix(now), patterns * np.where(draws.random(patterns.shape) < 0.1, -1, 1)
-    for _ in range(15):
+    for _ in range(10):
         state = np.where(state @ weights.T >= 0, 1.0, -1.0)
     return np.count_nonzero((state * patterns).mean(axis=1) >= 0.95)
 
@@ -85,24 +85,25 @@ def nets(seed):
 
 
 def test_overgrowth_and_deletion_of_the_smallest_recall_most():
-    counts = []
+    """In every one of five lives; the ratios of signal to noise, meaned over them, are those of the theory within 10 %."""
+    ratios, counts, shares = [], [], []
     for seed in SEEDS:
         found = nets(seed)
-        kept = len(found["least"][0]["net"]) / len(found["whole"][0]["net"])
-        ratios = {name: signal_to_noise(*net) for name, net in found.items()}
-        t = stats.norm.isf(kept / 2)
-        expected = {"least": 2 * (t * stats.norm.pdf(t) + kept / 2), "random": kept, "small": np.sqrt(kept)}
-        for name, value in expected.items():
-            assert ratios[name] / ratios["whole"] == pytest.approx(value, rel=0.1), name
-        counts.append([recalled(*found[name], rng(seed)) for name in ("least", "small", "random")])
-    least, small, random = np.transpose(counts)
-    assert (least > 1.5 * small).all() and (small > random).all()
-    assert least.min() > 0.75 * PATTERNS and random.max() < 0.25 * PATTERNS
+        whole = signal_to_noise(*found.pop("whole"))
+        shares.append(len(found["least"][0]["net"]) / (CELLS * (CELLS - 1)))
+        ratios.append([signal_to_noise(*net) / whole for net in found.values()])
+        counts.append([recalled(*net, rng(seed)) for net in found.values()])
+    kept = np.mean(shares)
+    t = stats.norm.isf(kept / 2)
+    assert np.mean(ratios, axis=0) == pytest.approx([2 * (t * stats.norm.pdf(t) + kept / 2), kept, np.sqrt(kept)], rel=0.1)
+    least, random, small = np.transpose(counts)
+    assert (least > small).all() and (small > random + PATTERNS // 4).all()
+    assert least.min() > 0.8 * PATTERNS and random.max() < 0.2 * PATTERNS
 
 
 def test_at_a_light_load_every_net_recalls_all():
     """The control: the differences are of capacity, not of the way in which recall is measured."""
     whole, patterns = hebbian(CELLS, rng(1), 8)
-    random = pruned(whole, AnyOf(round(0.73 * len(whole["net"])), 1))
-    small, others = hebbian(188, rng(1), 8)
+    random = pruned(whole, AnyOf(round(0.63 * len(whole["net"])), 1))
+    small, others = hebbian(195, rng(1), 8)
     assert [recalled(*net, rng(1)) for net in ((whole, patterns), (random, patterns), (small, others))] == [8, 8, 8]

@@ -20,7 +20,7 @@ PHASES = [
     presets.proliferation("exc", 2, 30, 300 / second),
     presets.synaptogenesis(LOOP, 3, 5 * Hz, 900 / second),
     presets.critical_period(["exc_to_exc"], 2),
-    presets.pruning("exc_to_exc", 3, SCHEDULE, weak=0.5, population="exc", idle=0.1),
+    presets.pruning("exc_to_exc", 3, SCHEDULE, weak=0.5),
     presets.adulthood("exc_to_exc", 3, 40 / second),
 ]
 
@@ -39,7 +39,7 @@ def test_a_life_of_all_presets():
         for phase, first, last in history.phases
     }
     assert kinds["proliferation"] == {"division"} and kinds["synaptogenesis"] <= {"link", "unlink"} and "link" in kinds["synaptogenesis"]
-    assert kinds["critical period"] == set() and kinds["pruning"] <= {"unlink", "death"} and kinds["adulthood"] == {"link", "unlink"}
+    assert kinds["critical period"] == set() and kinds["pruning"] == {"unlink"} and kinds["adulthood"] == {"link", "unlink"}
     cells, synapses = history.series("exc"), history.series("exc_to_exc")
     assert cells["size"].max() == 30
     adult = synapses["size"][-3:]
@@ -62,7 +62,7 @@ def test_phases_print_their_rules():
         in text
     )
     assert "critical period: 2 epochs\n  exc_to_exc.learning = 1.0\n" in text
-    assert "WeightBelow(0.5)" in text and "hazard=Schedule([" in text and ", ..., " in text and "RateBelow(0.1)" in text
+    assert "WeightBelow(0.5)" in text and "hazard=Schedule([" in text
 
 
 def test_pruning_takes_weak_synapses_alone():
@@ -77,6 +77,12 @@ def test_pruning_takes_weak_synapses_alone():
         now = ns.apply(now, rule(now, recorded(now, np.zeros(20, int), 2e-3), rng(epoch)))
     strong = now["source_to_exc"].synapses["weight"] > 0.5e-9
     assert strong.sum() == 2000 and stats.binomtest(int((~strong).sum()), 2000, 0.5).pvalue > 1e-3
+
+
+def test_pruning_takes_idle_cells():
+    _, death = presets.pruning("exc_to_exc", 1, 1 / second, population="exc", idle=0.4).rules
+    counts = np.arange(20)  # of a mean of 9.5, so that 0 to 3 are below 0.4 of it
+    assert death(NOW, recorded(NOW, counts), rng()).of("death", "exc")["cell"].tolist() == [0, 1, 2, 3]
 
 
 def test_adult_turnover_is_balanced():

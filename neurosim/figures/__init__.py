@@ -12,6 +12,7 @@ from neurosim.figures.cost import cost
 from neurosim.figures.courses import courses
 from neurosim.figures.degrees import degrees
 from neurosim.figures.distributions import distributions
+from neurosim.figures.epoch_balance import epoch_balance
 from neurosim.figures.fi_curves import fi_curves
 from neurosim.figures.lineage import lineage
 from neurosim.figures.membrane import membrane
@@ -21,6 +22,7 @@ from neurosim.figures.raster import raster
 from neurosim.figures.receptive_fields import receptive_fields
 from neurosim.figures.responses import responses
 from neurosim.figures.saving import save
+from neurosim.figures.setpoint import setpoint
 from neurosim.figures.spectra import spectra
 from neurosim.figures.survival import survival
 from neurosim.figures.traces import traces
@@ -40,6 +42,7 @@ __all__ = [
     "cost",
     "courses",
     "degrees",
+    "epoch_balance",
     "firing_patterns",
     "distributions",
     "fi_curves",
@@ -50,6 +53,7 @@ __all__ = [
     "receptive_fields",
     "responses",
     "save",
+    "setpoint",
     "spectra",
     "survival",
     "traces",

@@ -44,10 +44,14 @@ def check(circuit: Circuit, rules: Iterable) -> None:
 
 
 def kept(circuit: Circuit, recording: Recording, rules: Iterable) -> tuple[Circuit, dict[str, set[str]]]:
-    """Let each book bring its columns up to date with an epoch; return the circuit, and which columns changed, by part."""
+    """Let each book bring its columns up to date with an epoch; return the circuit, and which columns changed, by part.
+
+    All books read the circuit as the epoch left it, whatever others have written: their order does not matter.
+    """
     noted: dict[str, set[str]] = {}
+    before = circuit
     for book in books_of(rules):
-        entries = book.keep(circuit, recording)
+        entries = book.keep(before, recording)
         circuit = _entered(circuit, entries, book)
         for part, column in entries:
             if part is not None:

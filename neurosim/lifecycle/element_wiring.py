@@ -1,6 +1,6 @@
 """What: the rule by which synapses form between vacant synaptic elements and break where their elements are lost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,11 @@ from neurosim.events import Events
 from neurosim.lifecycle.element_pairing import Wires, paired
 from neurosim.lifecycle.elements import AxonalElements, DendriticElements, ElementBook, Elements
 from neurosim.lifecycle.schedules import checked_by_epoch
+from neurosim.lifecycle.where import check_where, likelihood_of
 from neurosim.models import psp
 from neurosim.projection import Recipe, check_delays, check_values
 from neurosim.units import quantity, second
+from neurosim.wiring import DistanceKernel
 
 TRIED = 16  # values of a distribution that are looked at before anything runs
 
@@ -28,7 +30,8 @@ class ElementWiring:
     are on the scarcer side. Projections that share a pool are wired together: each pool of axonal elements needs a projection to each pool of
     dendritic elements that it shares one with, directly or through others.
 
-    New synapses have `weight` and `delay` (quantities or distributions; None: as the projection was connected with). A pair of a cell
+    `where` gives pairs a likelihood of binding, from 0 to 1: None (all bind), a DistanceKernel, Correlated or one's own, or a list of
+    these, which multiply; elements that do not bind stay vacant until the next boundary. New synapses have `weight` and `delay` (quantities or distributions; None: as the projection was connected with). A pair of a cell
     with itself is passed over for this time unless `autapses`; two cells may be joined by any number of synapses, or by `contacts` at most.
     Raises ValueError for pools that do not fit together. Butz and van Ooyen (2013), doi:10.1371/journal.pcbi.1003259; the
     order of events is that of NEST, whose axonal and dendritic elements may join any two cells too.
@@ -38,6 +41,7 @@ class ElementWiring:
     dendritic: Sequence[DendriticElements]
     weight: Any = None
     delay: Any = None
+    where: Any = None
     autapses: bool = False
     contacts: int | None = None
     label: str | None = None
@@ -55,6 +59,11 @@ class ElementWiring:
         _check_names(self.pools)
         _check_calcium(self.pools)
         object.__setattr__(self, "_groups", _grouped(self.pools))
+        for one in self._where:
+            if isinstance(one, DistanceKernel) and (one.contacts != 1 or one.autapses):
+                raise ValueError(f"{one!r} has contacts or autapses of its own; give the ElementWiring contacts=... or autapses=...")
+            if not isinstance(one, DistanceKernel) and not hasattr(one, "likelihood"):
+                raise TypeError(f"where of an ElementWiring holds {one!r}; give ns.DistanceKernel or ns.Correlated")
         if self.contacts is not None and (isinstance(self.contacts, bool) or self.contacts != int(self.contacts) or self.contacts < 1):
             raise ValueError(f"an ElementWiring is to join two cells by {self.contacts!r} contacts at most; give a whole number, 1 or more")
 
@@ -62,6 +71,12 @@ class ElementWiring:
     def pools(self) -> tuple[Elements, ...]:
         """The pools of elements, axonal ones first."""
         return (*self.axonal, *self.dendritic)
+
+    @property
+    def _where(self) -> Sequence:
+        if self.where is None:
+            return ()
+        return self.where if isinstance(self.where, (list, tuple)) else (self.where,)
 
     @property
     def projections(self) -> list[str]:
@@ -87,6 +102,7 @@ class ElementWiring:
             pool.check(circuit)
         for name in self.projections:
             projection, what = circuit[name], f"new synapses of {name!r}"
+            check_where(self._where, circuit, projection)
             recipe = self._recipe(projection)
             if isinstance(recipe.delay, Conduction):
                 for end in (projection.source, projection.target):
@@ -107,14 +123,18 @@ class ElementWiring:
             (pre_pool, pre), (post_pool, post) = paired(*vacant, rng)
             for (one, other), name in joined.items():
                 pairs = (pre_pool == one) & (post_pool == other)
-                events += self._linked(circuit, wires, name, pre[pairs], post[pairs], rng)
+                likelihood, _ = likelihood_of(self._where, circuit, recording, circuit[name])
+                events += self._linked(wires, name, (pre[pairs], post[pairs]), likelihood, rng)
         return events
 
-    def _linked(self, circuit, wires: Wires, name: str, pre: np.ndarray, post: np.ndarray, rng) -> Events:
-        """Return the links of a projection between paired cells (rows), but for pairs that may not be joined."""
-        projection = circuit[name]
+    def _linked(self, wires: Wires, name: str, pairs, likelihood: Callable | None, rng) -> Events:
+        """Return the links of a projection between paired cells (rows), but for pairs that may not be joined or do not bind."""
+        circuit, projection = wires.circuit, wires.circuit[name]
         source, target = circuit[projection.source], circuit[projection.target]
+        pre, post = pairs
         allowed = np.ones(len(pre), dtype=bool) if self.autapses or source is not target else pre != post
+        if likelihood is not None:
+            allowed &= rng.random(len(pre)) < likelihood(pre, post)
         pre, post = pre[allowed], post[allowed]
         if self.contacts is not None:
             allowed = wires.within(name, source.ids[pre], target.ids[post], self.contacts)

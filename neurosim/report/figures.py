@@ -1,6 +1,7 @@
 """The figures of a life for its report, each with a caption of numbers; what is not drawn is said with its reason."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from neurosim import figures
 from neurosim.figures.scales import value_scale
 from neurosim.report.album import Album
 from neurosim.report.page import Markup, counted, gallery, heading, paragraph, table
-from neurosim.units import quantity
+from neurosim.units import quantity, unit_name
 
 KEPT, MATRICES = 48, 6  # kept circuits of which distributions of weights, and matrices, are drawn
 CURVES = 7  # that have a colour of their own
@@ -136,6 +137,37 @@ def survival(history, album: Album) -> list[Markup]:
     caption += "(Kaplan & Meier 1958, doi:10.1080/01621459.1958.10501452)."
     more = [paragraph(f"{len(mortal) - CURVES} more are in the table only: {', '.join(mortal[CURVES:])}.")] if len(mortal) > CURVES else []
     return [gallery([album("survival", lambda: figures.survival(history, shown), "Survival of cells and synapses by age", caption)]), *more]
+
+
+def balance(history, album: Album) -> list[Markup]:
+    """Draw the balance of cells and of drives, if synapses drove any or there are inhibitory cells."""
+    table = history.balance
+    if not len(table) or not (np.nan_to_num([table["exc"], table["inh"]]).any() or np.isfinite(table["cells"]).any()):
+        return []
+    last = table[table["epoch"] == table["epoch"][-1]]
+    told = [f"{row['name']} {row['exc']:.3g} and {row['inh']:.3g} V/s" for row in last if np.isfinite(row["exc"] + row["inh"])]
+    caption = f"Excitation and inhibition in epoch {last['epoch'][0]}: {', '.join(told) or 'unknown'}; each arriving spike counts as "
+    caption += "the potential that it causes in a cell at rest."
+    if np.isfinite(last["cells"][0]):
+        caption += f" {last['cells'][0]:.3g} excitatory cells for each inhibitory one."
+    return [
+        gallery([album("balance", lambda: figures.epoch_balance(history), "Balance of excitation and inhibition in each epoch", caption)])
+    ]
+
+
+def kept(history, album: Album) -> list[Markup]:
+    """Draw what rules keep of cells, such as calcium: ledgers that are not the same all over."""
+    table, pictures = history.ledgers, []
+    for name, ledger in dict.fromkeys(zip(table["name"].tolist(), table["ledger"].tolist(), strict=True)):
+        rows = table[(table["name"] == name) & (table["ledger"] == ledger)]
+        if np.ptp(rows["median"][np.isfinite(rows["median"])]) == 0 and not rows["sd"].any():
+            continue
+        unit = unit_name(history.circuit[name].ledgers[ledger].dimensions)
+        ends = " to ".join(f"{value:.3g}" for value in rows["median"][[0, -1]])
+        caption = f"Median {ends}{'' if unit == '1' else f' {unit}'}; the band is the middle half of the cells."
+        draw = partial(figures.setpoint, history, name, ledger)
+        pictures.append(album(f"ledger_{name}_{ledger}", draw, f"{ledger.capitalize()} of {name} in each epoch", caption))
+    return [gallery(pictures)] if pictures else []
 
 
 def measures(history, album: Album) -> list[Markup]:

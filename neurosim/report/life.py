@@ -9,7 +9,7 @@ from neurosim.lifecycle import summary
 from neurosim.lifecycle.folder import load_history
 from neurosim.report.about import notices, occupied, provenance, specified
 from neurosim.report.album import Album
-from neurosim.report.figures import cells, measures, sizes, survival, synapses
+from neurosim.report.figures import balance, cells, kept, measures, sizes, survival, synapses
 from neurosim.report.page import Markup, Section, counted, page, paragraph, table
 from neurosim.report.recording import recorded
 from neurosim.runfile import RUN, read_run
@@ -53,7 +53,7 @@ def _lived(history, album: Album, recorded_bytes: int) -> list[Section]:
         Section("Cells", cells(history, album)),
         Section("Synapses", [*_tabled("connectivity at the end of each phase", tables), *synapses(history, album)]),
         Section("Survival", [*survived, *survival(history, album)]),
-        Section("Activity", [*activity, *recorded(history, album, recorded_bytes)]),
+        Section("Activity", [*activity, *balance(history, album), *kept(history, album), *recorded(history, album, recorded_bytes)]),
         Section("Measures", measures(history, album)),
     ]
 

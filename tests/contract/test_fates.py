@@ -277,3 +277,108 @@ def test_a_circuit_with_ledgers_and_notes_is_saved_and_loaded(tmp_path):
     assert found.notes == {"wave.best": 0.5} and found["exc"].ledgers == now["exc"].ledgers and found["exc"].scatter == 3e-6
     assert found["exc"].cells == now["exc"].cells and found["fixed"].synapses == now["fixed"].synapses
     assert found["fixed"].ledgers["before"] == ns.Ledger("before")
+
+
+# --- all of them together ----------------------------------------------------------------------------------------------
+
+NAMES = {"plastic": "split", "fixed": "copy", "third": "partition"}
+SHARE = 0.25
+
+
+def mixed():
+    """The circuit of `build`, each projection with another policy for newborn cells."""
+    now = fading(build(CELL))
+    third = ns.connect(now["exc"], now["exc"], "static", ns.FixedProbability(0.3), receptor="g_exc", weight=1e-9 * ns.units.siemens, seed=4)
+    parts = [
+        now["plastic"].replace(newborn="split"),
+        now["fixed"].replace(newborn="copy"),
+        third.replace(name="third", newborn="partition"),
+    ]
+    return ns.Circuit(list(now.populations.values()), parts, seed=1)
+
+
+def anything(circuit, draw):
+    """Events of all kinds, in conflict with one another now and then."""
+    ids = circuit["exc"].ids
+
+    def some(most):
+        return draw.choice(ids, draw.integers(0, most + 1), replace=False)
+
+    dying, fading = some(3), some(3)
+    heirs = np.array([draw.choice(ids, 2, replace=False) for _ in dying], np.int64).reshape(-1)
+    events = ns.Events.kill("exc", dying) + ns.Events.hand_over("exc", np.repeat(dying, 2), heirs, np.tile([0.5, 0.25], len(dying)))
+    events += ns.Events.fade("exc", fading, draw.choice([0.5, 0.25, 1.0], len(fading)))
+    events += ns.Events.divide("exc", some(3), rng=draw, share=SHARE) + ns.Events.bear("exc", int(draw.integers(0, 3)), rng=draw)
+    for name in NAMES:
+        if draw.random() < 0.5:
+            gone = draw.choice(circuit[name].ids, min(len(circuit[name]), 3), replace=False)
+            events += ns.Events.unlink(name, gone) + ns.Events.link(name, *draw.choice(ids, 2), 1e-9, 1e-3)
+    return events
+
+
+def expected(circuit, edit, name):
+    """What each cell is to deliver to each after an edit, by what events mean for whole rows and columns of a matrix."""
+    done, newborn, part = edit.settled, NAMES[name], circuit[name]
+    size = len(edit.parents.get("exc", circuit["exc"].parents))
+    stays = ~np.isin(part.ids, done.unlinked[name]["synapse"])
+    table = part.synapses
+    full, level = np.zeros((size, size)), np.ones(size)
+    level[circuit["exc"].ids] = circuit["exc"].cells["fading"]
+    np.add.at(full, (table["pre"][stays], table["post"][stays]), (table["share"] * table["weight"])[stays])
+    full /= level[:, None]
+    for row in done.handed["exc"]:
+        onto = full[row["cell"]] * row["part"]
+        onto[row["heir"]] = 0
+        full[row["heir"]] += onto
+    full[done.dead["exc"]] = 0
+    full[:, done.dead["exc"]] = 0
+    level[done.faded["exc"]["cell"]] = done.faded["exc"]["level"]
+    for mother, daughter in zip(done.divisions["exc"]["mother"], done.daughters["exc"], strict=True):
+        full[:, daughter], level[daughter] = full[:, mother], level[mother]
+    for mother, daughter in zip(done.divisions["exc"]["mother"], done.daughters["exc"], strict=True):
+        kept, given_away = (1, 1) if newborn == "copy" else (SHARE, 1 - SHARE)
+        full[daughter] = given_away * full[mother]
+        full[mother] *= kept
+    return full * level[:, None]
+
+
+def delivered(circuit, name, size):
+    """What each cell delivers to each, by id."""
+    matrix, table = np.zeros((size, size)), circuit[name].synapses
+    np.add.at(matrix, (table["pre"], table["post"]), table["share"] * table["weight"])
+    return matrix
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_whatever_happens_strength_cells_and_structure_are_as_the_events_say(seed):
+    draw, now = rng(seed), mixed()
+    first, accepted = now, []
+    for _ in range(4):
+        events = anything(now, draw)
+        edit, after = ns.plan(now, events), ns.apply(now, events)
+        done, size = edit.settled, len(after["exc"].parents)
+        assert len(after["exc"]) == len(now["exc"]) - len(done.dead["exc"]) + len(done.divisions["exc"]) + len(done.births["exc"])
+        tables = (done.deaths, done.handed, done.faded, done.divisions, done.births, done.unlinked, done.links)
+        assert sum(len(table) for kind in tables for table in kind.values()) + edit.dropped.total() == len(events)
+        for name, newborn in NAMES.items():
+            level = dict(zip(after["exc"].ids.tolist(), after["exc"].cells["fading"].tolist(), strict=True))
+            linked = [(row["pre"], row["post"], row["weight"] * level[row["pre"]]) for row in done.links[name]]
+            found, wanted = delivered(after, name, size), expected(now, edit, name)
+            for pre, post, weight in linked:
+                wanted[pre, post] += weight
+            if newborn == "partition":  # which of the twins has a synapse is drawn: both together are compared
+                for mother, daughter in zip(done.divisions["exc"]["mother"], done.daughters["exc"], strict=True):
+                    both = found[:, mother] + found[:, daughter]
+                    linked_to = sum(np.eye(size)[pre] * weight for pre, post, weight in linked if post == mother)
+                    np.testing.assert_allclose(both, wanted[:, daughter] + linked_to, rtol=1e-9, atol=1e-24)
+                    found[:, [mother, daughter]] = wanted[:, [mother, daughter]]
+            np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-24)
+            part = after[name]
+            assert np.isin(part.synapses["pre"], after["exc"].ids).all() and np.isin(part.synapses["post"], after["exc"].ids).all()
+            assert (part.synapses["share"] >= 0).all() and (part.synapses["share"] <= 1 + 1e-12).all()
+        now = after
+        accepted.append(events)
+    again = ns.replay(first, accepted)
+    assert again["exc"].cells.replace(birth=now["exc"].cells["birth"]) == now["exc"].cells
+    assert all(again[name].synapses == now[name].synapses for name in NAMES)
