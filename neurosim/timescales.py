@@ -36,7 +36,7 @@ _LIMITS: Mapping[str, tuple[float, str]] = {
 
 
 def time_constants(model: CellModel | SynapseModel, spread: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Quantity]:
-    """Return the time constants of the state variables of a cell or a synapse at birth, 1/|d(dx/dt)/dx| by central differences, the fastest first.
+    """Return the time constants of the state of a cell or a synapse at birth, 1/|d(dx/dt)/dx| by central differences, the fastest first.
 
     `spread` gives parameters of which each cell has its own value, as quantities of shape (cells,): the fastest cell counts. A variable
     whose rate of change does not depend on itself has no time constant and is left out, as is one whose equation has no finite value
@@ -108,7 +108,7 @@ def _round_down(value: float) -> float:
 
 
 def outside() -> int:
-    """Return how many calls away from whoever called this stands the first line that is not of this library, for the stacklevel of a warning."""
+    """Return how many calls away from whoever called this stands the first line that is not of this library: a warning's stacklevel."""
     level, frame = 1, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
         level, frame = level + 1, frame.f_back

@@ -9,9 +9,9 @@ stimulated life, but chosen by chance. Connectivity is counted in synapses per p
 and within and between random groups, as large, of the others.
 
 Expected finding: under the stimulus cells retract elements of both kinds, and lose the synapses within the group first. When it ends they
-grow both again, at the same time, so that most partners which they find are one another: the group is joined to itself several times as
-densely as to the others, in the end too, long after all rates are back at the target; it decays slowly. Random groups, a group
-that was not stimulated, and turnover by chance: a ratio of 1.
+grow both again, at the same time, so that half of the partners that they find are one another, not a tenth: the group is joined to itself
+several times as densely as to the others, also at the end, long after all rates are back at the target; it decays slowly. Random groups,
+a group that was not stimulated, and turnover by chance: a ratio of 1. Simulated in NEST, the network has the same numbers.
 
 References: Gallinaro & Rotter (2018), doi:10.1038/s41598-018-22077-3 (the finding; network, protocol and growth are those of the authors'
 own reduced version of it, github.com/juliavg/assembly-structural-plasticity); Butz & van Ooyen (2013), doi:10.1371/journal.pcbi.1003259 (the rule).

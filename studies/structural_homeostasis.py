@@ -73,7 +73,7 @@ class Plan:
         return {"exc": self.cells * 4 // 5, "inh": self.cells // 5}
 
 
-PLANS = {"full": Plan(), "small": Plan(250, duration=60_000), "smoke": Plan(50, (20, 40), 120, 40, "numpy")}
+PLANS = {"full": Plan(), "small": Plan(duration=60_000), "smoke": Plan(50, (20, 40), 120, 40, "numpy")}
 
 
 def in_neurosim(plan: Plan, update: int, seed: int) -> dict:

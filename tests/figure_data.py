@@ -14,7 +14,7 @@ import neurosim as ns
 from neurosim import figures
 from neurosim.models.protocols import PATTERNS
 from neurosim.recording import PartRecording, Recording, SpikeTrains, TraceData
-from neurosim.units import Hz, mV, nS, second, siemens, volt
+from neurosim.units import DIMENSIONLESS, Hz, mV, nS, second, siemens, volt
 
 DT = 1e-3
 CENSUS = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32"), ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
@@ -228,6 +228,29 @@ def coursing():
     return measured, [("stimulus", 1 * second, 3 * second)], {"ratio": 1.0}
 
 
+def homeostatic(epochs=20):
+    """A life in which calcium comes to 5 Hz, and excitatory cells to four for each inhibitory one."""
+    head = [("epoch", "i8"), ("time", "f8"), ("phase", "U32"), ("name", "U32")]
+    kept, balanced = [], []
+    for epoch in range(epochs + 1):
+        median = 5 * (1 - 0.8**epoch)
+        kept.append((epoch, float(epoch), "", "exc", "calcium", median + 0.1, 0.5, 0.8 * median, median, 1.3 * median))
+        kept.append((epoch, float(epoch), "", "exc", "energy", 2e9, 1e8, 1e9, 2e9, 3e9))
+        if epoch:
+            ratio = 4 + 3 * 0.7**epoch
+            balanced += [
+                (epoch, float(epoch), "", name, drive * ratio, drive * 4, ratio, 1.0) for name, drive in (("exc", 0.1), ("inh", 0.2))
+            ]
+    values = [(column, "f8") for column in ("mean", "sd", "low", "median", "high")]
+    dimensions = {"calcium": Hz.dim, "energy": DIMENSIONLESS}
+    history = developed(epochs=epochs)
+    history.ledgers = np.array(kept, dtype=[*head, ("ledger", "U32"), *values])
+    history.balance = np.array(balanced, dtype=[*head, *((column, "f8") for column in ("exc", "inh", "cells", "synchrony"))])
+    population = SimpleNamespace(ledgers={name: SimpleNamespace(dimensions=one) for name, one in dimensions.items()})
+    history.circuit = {"exc": population, "inh": population}
+    return history
+
+
 EXAMPLES = {
     "membrane": lambda: figures.membrane(recording(exc=membrane_part())),
     "membrane and threshold": lambda: figures.membrane(recording(exc=membrane_part(theta=True)), threshold=-50 * mV),
@@ -242,6 +265,8 @@ EXAMPLES = {
     "clones": lambda: figures.clones(developed(10)),
     "clones of one": lambda: figures.clones(developed(1)),
     "degrees": lambda: figures.degrees(developed()),
+    "setpoint": lambda: figures.setpoint(homeostatic(), target=5 * Hz),
+    "epoch_balance": lambda: figures.epoch_balance(homeostatic()),
     "survival": lambda: figures.survival(developed(), ["loop", "input_to_exc", "exc"]),
     "weight histogram": lambda: figures.weight_histogram(developed()),
     "weight histogram of many": lambda: figures.weight_histogram(developed(epochs=60, birth=0.1)),

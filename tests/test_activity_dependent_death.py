@@ -241,8 +241,8 @@ def test_the_study_at_its_smallest_scale(study, tmp_path):
 
 @pytest.mark.slow
 def test_final_inhibition_is_that_of_the_first_life_though_twice_as_many_were_born(study, tmp_path):
-    """Within 10 % on average over seeds; the null ends with twice as many; more drive lets more survive."""
-    found = [study.lives(seed, study.PLANS["full"], folder=tmp_path / str(seed), progress=lambda *_: None) for seed in range(3)]
+    """Within 10 % for each seed; the null ends with twice as many; more drive lets more survive."""
+    found = [study.lives(seed, study.PLANS["full"], folder=tmp_path / str(seed), progress=lambda *_: None) for seed in range(2)]
     last = {kind: np.array([one[kind]["I:E"][-1] for one in found]) for kind in study.KINDS}
     relative = {kind: values / last[study.FIRST] for kind, values in last.items()}
     assert (abs(relative[study.DOUBLED] - 1) < 0.1).all() and last[study.FIRST].max() < 0.25  # of 0.3 and 0.6

@@ -54,8 +54,8 @@ def test_random_groups_part_the_others(study):
     assert found["within"] == found["between"] == 0
 
 
-# Synapses a pair: means of six seeds of the network that the authors published, with a target of 39.5 Hz, in NEST 3.10: at the end of
-# growth, of the stimulus, and 30 and 60 s later.
+# Synapses a pair: means of six seeds of the network that the authors published, built by a script of our own in NEST 3.10 with the same
+# target of 39.5 Hz: at the end of growth, of the stimulus, and 30 and 60 s later.
 IN_NEST = {"within": (0.100, 0.0008, 0.401, 0.323), "between": (0.0997, 0.0082, 0.0665, 0.0752)}
 
 

@@ -14,14 +14,18 @@ FOLDER = Path(__file__).parent.parent / "studies" / "benchmarks"
 sys.path.append(str(FOLDER))
 
 import boundaries  # noqa: E402
+import growth  # noqa: E402
 import measuring  # noqa: E402
 import networks  # noqa: E402
+import turnover  # noqa: E402
 from cases import brette, stdp  # noqa: E402
 
 VARIANTS = ["neurosim", "brian2 runtime", "brian2 standalone", "nest"]
 EXPECTED = {
     "networks": {"coba": VARIANTS, "overhead": ["neurosim"]},
     "boundaries": {boundaries.TINY: ["neurosim", "brian2 runtime", "nest"]},
+    "growth": {growth.SLOW: ["neurosim", "nest"]},
+    "turnover": {turnover.CASES["smoke"]: ["neurosim", turnover.SIMULATING]},
     "start": {"cold start": ["neurosim", "brian2 runtime", "brian2 standalone"]},
 }
 
@@ -37,6 +41,8 @@ def ran(tmp_path_factory):
     for name, main, cases in (
         ("networks", networks.main, ["--cases", "coba", "overhead"]),
         ("boundaries", boundaries.main, ["--cases", boundaries.TINY]),
+        ("growth", growth.main, ["--cases", growth.SLOW]),
+        ("turnover", turnover.main, ["--cases", turnover.CASES["smoke"]]),
     ):
         with redirect_stdout(StringIO()) as text:
             main([*options[name], *cases])
@@ -86,6 +92,14 @@ def test_all_boundaries_replace_as_many_synapses(ran):
         assert row["observed"]["synapses"] == 10_000 and row["observed"]["replaced"] == pytest.approx(100, rel=0.05)
 
 
+def test_boundaries_and_simulation_are_timed_in_the_same_lives(ran):
+    boundary, simulating = (row["observed"] for row in ran["turnover"][1])
+    _, cells = turnover.SIZES["smoke"]
+    assert boundary == simulating and boundary["spikes"] > 0
+    assert 0.95 * cells <= boundary["exc"] + boundary["inh"] <= cells  # as many die as divide, but for cells chosen for both
+    assert boundary["turnover"] == pytest.approx(0.02, rel=0.5)  # of synapses that come and that go, on the average over projections
+
+
 def test_a_life_with_boundaries_is_beside_one_without():
     length = (stdp(10_000, 200), *boundaries.EPOCHS["smoke"], "numpy")
     (_, lived), (_, passed) = (prepare(*length)(0) for prepare in (boundaries.developed, boundaries.unbroken))
@@ -102,7 +116,7 @@ def test_arguments_that_cannot_be_met_are_refused(tmp_path, capsys):
     assert "invalid choice: 'two'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("main", [networks.main, boundaries.main])
+@pytest.mark.parametrize("main", [networks.main, boundaries.main, growth.main, turnover.main])
 def test_a_benchmark_says_which_cases_it_has(main, capsys):
     with pytest.raises(SystemExit) as left:
         main(["--help"])

@@ -129,6 +129,13 @@ def test_a_users_own_rule_acts():
     assert sizes(after(ns.CellRatio("exc", "inh", 4, [Newcomers("exc")]), circuit(60, 20))) == (80, 20)
 
 
+def test_a_target_may_change_from_epoch_to_epoch():
+    phase = ns.Phase("life", 2, [ns.CellRatio("exc", "inh", ns.Schedule([3.0, 4.0]), [GROW_E])])
+    now = circuit(40, 20)
+    ends = [sizes(now := after(rule, now)) for epoch in range(2) for _, rule in phase.labelled(epoch)]
+    assert ends == [(60, 20), (80, 20)]
+
+
 # --- mistakes --------------------------------------------------------------------------------------------------------
 
 MISTAKES = [

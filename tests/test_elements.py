@@ -12,7 +12,7 @@ from scipy import stats
 import neurosim as ns
 from neurosim.lifecycle.books import begun, kept
 from neurosim.recording import PartRecording, Recording, SpikeTrains
-from neurosim.units import Hz, metre, ms, mV, nS, quantity, second
+from neurosim.units import Hz, metre, ms, mV, nS, quantity, second, um
 
 GAUSSIAN = ns.GaussianGrowth(0.1 * Hz, 5 * Hz, 0 * Hz)
 STILL = ns.LinearGrowth(0 * Hz, 5 * Hz)  # for what only counts
@@ -148,7 +148,6 @@ def test_synapses_never_outnumber_elements_and_all_that_can_pair_do(seed, chance
     rule, generator = wiring(autapses=autapses), rng(seed)
     now = given_elements(rule, circuit(chance=chance, seed=seed), generator, most)
     events = rule(now, None, generator)
-    left = {name: np.isin(now[name].ids, events.of("unlink", name)["synapse"], invert=True) for name in NAMES}
     pruned = ns.apply(now, ns.Events({key: rows for key, rows in events.tables.items() if key[0] == "unlink"}))
     vacant = {(pool.population, pool.name): whole - count for pool, whole, count in pools(rule, pruned)}
     assert all((free >= 0).all() for free in vacant.values())
@@ -162,9 +161,7 @@ def test_synapses_never_outnumber_elements_and_all_that_can_pair_do(seed, chance
         assert (loops["pre"] == loops["post"]).sum() == 0 or autapses
         made = sum(map(len, made))
         assert made == most_pairs if autapses else made <= most_pairs
-    assert sum(mask.sum() for mask in left.values()) + len(events) == sum(len(after[name]) for name in NAMES) + sum(
-        (~mask).sum() for mask in left.values()
-    )
+    assert all(len(after[name]) == len(pruned[name]) + len(events.of("link", name)) for name in NAMES)
 
 
 def test_pairs_of_a_cell_with_itself_are_passed_over():
@@ -214,6 +211,20 @@ def test_delays_follow_from_distance():
     rule.check(now)
     rows = rule(now, None, rng()).of("link", "exc_to_exc")
     assert rows["delay"] == pytest.approx(1e-3 + np.abs(rows["pre"] - rows["post"]) * 1e-3) and len(rows) > 12
+
+
+def test_pairs_bind_with_the_likelihood_of_their_distance():
+    """A pair at distance d binds with exp(-d**2/(2 s**2)); what does not stays vacant."""
+    places = quantity(np.array([[0, 0, 0], [30e-6, 0, 0], [60e-6, 0, 0]]), metre.dim)
+    exc = ns.create("exc", "leaky_conductance", 3, positions=places)
+    loop = ns.connect(exc, exc, "static", ns.FixedProbability(0), receptor="g_exc", weight=1 * nS)
+    rule = ns.ElementWiring(axon(), dendrite(), where=ns.DistanceKernel("gaussian", 30 * um))
+    now = begun(ns.Circuit([exc], [loop]), [rule]).set("exc", axon=[2000, 0, 0], den=[0, 1000, 1000])
+    rule.check(now)
+    made = rule(now, None, rng(4)).of("link", "exc_to_exc")
+    for cell, distance in ((1, 1), (2, 2)):
+        assert stats.binomtest(int((made["post"] == cell).sum()), 1000, np.exp(-(distance**2) / 2)).pvalue > 1e-3
+    assert len(ns.ElementWiring(axon(), dendrite())(now, None, rng(4))) == 2000  # the control
 
 
 def test_the_axonal_side_is_served_first():
@@ -401,6 +412,12 @@ def dendrite(population="exc", name="den", projections="exc_to_exc", curve=STILL
             ValueError,
             "tau = 10. s and others 1. s; give ns.Calcium another ledger",
         ),
+        (lambda: ns.ElementWiring(axon(), dendrite(), where=0.1), TypeError, "where of an ElementWiring holds 0.1"),
+        (
+            lambda: ns.ElementWiring(axon(), dendrite(), where=ns.DistanceKernel("gaussian", 1 * um, contacts=2)),
+            ValueError,
+            "contacts or autapses of its own",
+        ),
         (lambda: ns.ElementWiring(axon(), dendrite(), contacts=0), ValueError, "by 0 contacts at most"),
     ],
 )
@@ -419,12 +436,20 @@ def test_bad_elements_are_refused(make, kind, words):
         (ns.ElementWiring(axon(), dendrite(), weight=1 * mV), TypeError, "weight of new synapses of 'exc_to_exc'"),
         (ns.ElementWiring(axon(), dendrite(), delay=-1 * ms), ValueError, "delay of new synapses of 'exc_to_exc'"),
         (ns.ElementWiring(axon(), dendrite(), delay=ns.Conduction(1 * metre / second)), ValueError, "needs positions"),
+        (ns.ElementWiring(axon(), dendrite(), where=ns.DistanceKernel("gaussian", 1 * um)), ValueError, "needs positions"),
         (ns.ElementWiring(axon(name="v"), dendrite()), ValueError, "'v'"),
     ],
 )
 def test_elements_that_do_not_fit_the_circuit_are_refused_before_a_life(rule, kind, words):
     with pytest.raises(kind, match=words):
         lived(rule)
+
+
+def test_two_rules_cannot_share_a_pool():
+    """Each would pair the same vacant elements; one rule wires all projections of a pool."""
+    other = ns.ElementWiring(axon(projections="exc_to_inh"), dendrite("inh", projections="exc_to_inh"), label="other")
+    with pytest.raises(ValueError, match="two rules keep 'axon' of 'exc' differently"):
+        begun(circuit(), [ns.ElementWiring(axon(), dendrite()), other])
 
 
 def test_new_synapses_need_a_weight():

@@ -120,7 +120,7 @@ def deaths(history):
 def test_waves_in_a_life_by_a_measure_of_it():
     extinction = ns.Extinction([WAVE], measure="accuracy", cooldown=1)
     history = life_with(extinction, measure=lambda circuit, recording: {"accuracy": 0.5})
-    assert deaths(history) == [3, 7]
+    assert deaths(history) == [3, 7] and set(history.events["rule"]) == {"life/extinction/apoptosis.exc"}
     assert deaths(life_with(extinction, measure=lambda circuit, recording: {"accuracy": 0.1 * circuit.epoch})) == []
     with pytest.raises(
         KeyError, match=r"extinction 'extinction' waits for measure 'accuracy', which was not measured\. Did you mean 'acuracy'"
@@ -184,6 +184,24 @@ MISTAKES = [
 def test_mistakes_are_named(change, kind, message):
     with pytest.raises(kind, match=message):
         ns.Extinction(**{"rules": [WAVE], "every": 5, **change})
+
+
+def test_labels_within_a_wave_fit_the_history():
+    long = ns.Extinction([ns.Apoptosis("exc", label="a" * 40)], every=2, label="b" * 20)
+    with pytest.raises(
+        ValueError, match=rf"a rule of phase 'life' is called 'life/{'b' * 20}/{'a' * 40}' \(66 characters\); give it a label"
+    ):
+        ns.Phase("life", 2, [long])
+    ns.Phase("l", 2, [long])
+
+
+def test_schedules_within_a_wave_and_of_it():
+    """The third epoch is the first with a hazard; and the counts of an extinction may change too."""
+    rule = ns.Extinction([ns.Apoptosis("exc", count=ns.Schedule([0, 0, 2, 1]))], every=1)
+    assert deaths(life_with(rule, 4)) == [3, 3, 4]
+    assert deaths(life_with(ns.Extinction([WAVE], every=ns.Schedule([2, 2, 1, 1])), 4)) == [2, 3, 4]
+    with pytest.raises(ValueError, match=r"rule 'extinction' of phase 'life' has a schedule of 4 values, but the phase lasts 5 epochs"):
+        ns.Phase("life", 5, [rule])
 
 
 def test_rules_check_the_circuit():

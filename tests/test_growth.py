@@ -157,7 +157,7 @@ def test_each_vacant_contact_grows_with_the_hazard():
 def test_contacts_are_drawn_evenly_whether_few_or_most_are_wanted(total, monkeypatch):
     hits = np.zeros((3, 4))
     for seed in range(1000):
-        pre, post = absent_pairs(3, 4, np.array([0, 0, 2]), np.array([1, 1, 3]), False, None, rng(seed), total, contacts=3)
+        pre, post = absent_pairs((3, 4), np.array([0, 0, 2]), np.array([1, 1, 3]), False, None, rng(seed), total, contacts=3)
         assert len(pre) == total
         np.add.at(hits, (pre, post), 1)
     vacant = np.full((3, 4), 3)

@@ -105,6 +105,16 @@ def test_potentiation_is_larger_in_a_window_of_age():
     assert potentiation() == pytest.approx(np.full(len(WEEKS), one), rel=1e-9)  # the control: no maturation, equal at all ages
 
 
+def test_at_a_gain_of_1_learning_is_that_of_pairs():
+    rules = {"gated": RULE, "pair": ns.load_synapse("stdp_pair").replace(w_max=W_MAX)}
+    draw, now = rng(3), pairs_of_cells(6, rules)
+    pre, post = ([(k, t) for k in range(6) for t in draw.choice(15, 6, replace=False) * 12.0 + offset] for offset in (5, 9))
+    after, _ = play(now, pre, post, 200 * ms)
+    assert change(now, after, "gated").tobytes() == change(now, after, "pair").tobytes() and np.abs(change(now, after, "pair")).min() > 1e-4
+    half, _ = play(now.set("post", gain=0.5), pre, post, 200 * ms)
+    assert change(now, half, "gated") == pytest.approx(0.5 * change(now, after, "gated"), rel=1e-9)  # the control
+
+
 def test_the_threshold_is_lower_in_a_window_of_age():
     """The current from which on a leaky cell fires is g_L (V_th - E_L): 60 pA inside the window and 100 pA outside."""
     window = ns.Maturation("exc", "V_th", OPENS, np.array([-50, -54, -54, -50]) * mV)

@@ -29,7 +29,7 @@ def grown(tmp_path_factory):
     """A life with divisions, deaths, rewiring, recordings and a measure, and its folder."""
     folder = tmp_path_factory.mktemp("runs") / "grown"
     phases = [
-        ns.Phase("growth", 2, [ns.Division("exc", count=2, jitter=0.1)]),
+        ns.Phase("growth", 2, [ns.Division("exc", count=2, jitter=0.1), ns.CalciumBook("exc", 1 * second)]),
         ns.Phase(
             "pruning",
             2,
@@ -101,6 +101,8 @@ def test_every_figure_of_a_life_is_there(shown):
         "Weights from cell to cell in into",
         "Synapses that cells receive and send in into",
         "Survival of cells and synapses by age",
+        "Balance of excitation and inhibition in each epoch",
+        "Calcium of exc in each epoch",
         "Weights of single synapses of loop in the whole life",
         "Spikes of exc in the whole life",
         "Membrane potential in exc in the whole life",
@@ -124,6 +126,9 @@ def test_the_numbers_are_those_of_the_history(grown, shown):
     weights = np.asarray(history.circuit["loop"].weight) / 1e-9
     assert f"epoch 4: {weights.mean():.3g} ± {weights.std():.2g} nS ({len(weights)} synapses)" in text
     assert about["run"] in text and all(hash in text for hash in about["models"].values()) and about["sessions"][0]["platform"] in text
+    drive, median = history.balance[-1], history.ledgers["median"]
+    assert f"Excitation and inhibition in epoch 4: exc {drive['exc']:.3g} and 0 V/s" in text and drive["exc"] > 0
+    assert f"Median 0 to {median[-1]:.3g} Hz" in text and median[-1] > 0
     assert "exc: 8 to 11" not in text and "f" * 64 not in text  # the control
     assert notice(folder) == []
 
@@ -263,7 +268,7 @@ def test_a_life_without_events(tmp_path):
         "Nothing was measured",
     ):
         assert said in read.text
-    assert "Lineage tree of exc" not in alts(read) and len(read.images) == 4
+    assert "Lineage tree of exc" not in alts(read) and len(read.images) == 5
 
 
 def test_a_life_of_one_cell(tmp_path):

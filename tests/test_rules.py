@@ -195,7 +195,7 @@ def test_absent_pairs_are_drawn_evenly(enumerated, monkeypatch):
     pre, post = np.array([0, 0, 3, 5]), np.array([1, 2, 3, 0])
     hits = np.zeros((6, 5))
     for seed in range(1500):
-        new_pre, new_post = absent_pairs(6, 5, pre, post, False, 0.15, rng(seed))
+        new_pre, new_post = absent_pairs((6, 5), pre, post, False, 0.15, rng(seed))
         keys = new_pre * 5 + new_post
         assert (np.diff(keys) > 0).all()
         hits[new_pre, new_post] += 1
@@ -209,7 +209,7 @@ def test_absent_pairs_are_drawn_evenly(enumerated, monkeypatch):
 def test_absent_pairs_are_absent(n_pre, n_post, same, chance, seed):
     n_post = n_pre if same else n_post
     taken = rng(seed).random((n_pre, n_post)) < 0.4
-    new = absent_pairs(n_pre, n_post, *np.nonzero(taken), same, chance, rng(seed + 1))
+    new = absent_pairs((n_pre, n_post), *np.nonzero(taken), same, chance, rng(seed + 1))
     assert not taken[new].any() and len(set(zip(*map(np.ndarray.tolist, new), strict=True))) == len(new[0])
     assert not same or (new[0] != new[1]).all()
     if chance == 1:
@@ -233,7 +233,7 @@ def test_absent_pairs_are_those_of_the_whole_list(n_pre, n_post, same, density, 
     pre, post = (np.concatenate([ends, ends[:3]]) for ends in (pre, post))  # several synapses may join two cells
     count = int(chance * n_pre * n_post) if counted else None
     one, other = rng(seed), rng(seed)
-    found = absent_pairs(n_pre, n_post, pre, post, same, chance, one, count)
+    found = absent_pairs((n_pre, n_post), pre, post, same, chance, one, count)
     assert list(zip(*map(np.ndarray.tolist, found), strict=True)) == listed(n_pre, n_post, pre, post, same, chance, other, count)
     assert one.random() == other.random()
 
@@ -242,9 +242,9 @@ def test_many_absent_pairs_are_those_of_the_whole_list(monkeypatch):
     """Also where pairs are tried out: most of them are asked for, so that all are counted off."""
     pre, post = np.nonzero(rng(1).random((20, 20)) < 0.3)
     monkeypatch.setattr(vacancies, "ENUMERATED", 0)
-    found = absent_pairs(20, 20, pre, post, True, 0.8, rng(2))
+    found = absent_pairs((20, 20), pre, post, True, 0.8, rng(2))
     assert list(zip(*map(np.ndarray.tolist, found), strict=True)) == listed(20, 20, pre, post, True, 0.8, rng(2))
-    few = absent_pairs(20, 20, pre, post, True, None, rng(2), count=30)
+    few = absent_pairs((20, 20), pre, post, True, None, rng(2), count=30)
     assert list(zip(*map(np.ndarray.tolist, few), strict=True)) != listed(
         20, 20, pre, post, True, None, rng(2), count=30
     )  # the control: tried out

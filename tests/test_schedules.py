@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from life_data import recorded, rng
+from life_data import circuit, develop, recorded, rng
 
 import neurosim as ns
 from neurosim.lifecycle.schedules import at, lengths
@@ -78,7 +78,7 @@ def test_a_rule_has_the_values_of_its_epoch():
 
 def test_schedules_of_a_rule_are_rescaled_with_it():
     rule = ns.Rewiring("loop", prune=ns.Everyone(), hazard=ns.Schedule([3, 4] * Hz), regrow=ns.Schedule([1, 2] * Hz), weight=1 * nS)
-    slow = rule.rescaled(2)
+    (slow,) = ns.rescaled(ns.Lifecycle(EPOCH, [ns.Phase("p", 2, [rule])]), 2).phases[0].rules
     assert at(slow, 1).hazard == 2 * Hz and at(slow, 0).regrow == 0.5 * Hz and slow.prune == rule.prune
 
 
@@ -108,3 +108,23 @@ REFUSED = [
 def test_bad_schedules_are_refused(make, error, text):
     with pytest.raises(error, match=text):
         make()
+
+
+def test_each_epoch_of_a_phase_has_its_value():
+    """Nothing goes at the first boundary, all at the second, and what grows then is as strong as that epoch says."""
+    rule = ns.Rewiring(
+        "loop",
+        prune=ns.Everyone(),
+        hazard=ns.Schedule([0, 1e6] * Hz),
+        regrow=ns.Growth(ns.Total(ns.Schedule([30, 20]))),
+        weight=ns.Schedule([1 * nS, 2 * nS]),
+        delay=1 * ms,
+    )
+    now = circuit()
+    history = develop(now, ns.Phase("turnover", 2, [rule]))
+    first, last = (events.of("link", "loop") for events in history.boundaries)
+    assert len(now["loop"]) + len(first) == 30 and (first["weight"] == 1e-9).all()
+    assert not len(history.boundaries[0].of("unlink", "loop")) and len(history.boundaries[1].of("unlink", "loop")) == 30
+    assert len(history.circuit["loop"]) == len(last) == 20 and (last["weight"] == 2e-9).all()
+    with pytest.raises(ValueError, match="3"):
+        ns.Phase("turnover", 3, [rule])

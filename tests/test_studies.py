@@ -38,6 +38,7 @@ def test_all_studies_are_tested():
         "network_biophysical_vs_leaky.py",
         "song_abbott.py",
         "stdp_windows.py",
+        "structural_homeostasis.py",
     ]
 
 

@@ -101,6 +101,8 @@ def test_fastest_and_slowest_rates_of_a_rule():
     pools = [kind("exc", name, curve, "loop") for kind, name in ((ns.AxonalElements, "a"), (ns.DendriticElements, "d"))]
     rows = scales(circuit(), ns.Lifecycle(100 * second, [ns.Phase("a", 1, [ns.ElementWiring(*pools)])])).rows
     assert [(row.group, row.seconds) for row in rows[-3:]] == [("calcium", 10), ("epoch", 100), ("structure", 100)]
+    scheduled = ns.Apoptosis("exc", hazard=ns.Schedule([0.01 / second, 0.2 / second]))
+    assert scales(circuit(), ns.Lifecycle(1 * second, [ns.Phase("a", 2, [scheduled])])).rows[-1].seconds == 5
     nested = ns.Extinction([ns.Apoptosis("exc", hazard=0.5 / second)], every=2)
     assert scales(circuit(), ns.Lifecycle(1 * second, [ns.Phase("a", 2, [nested])])).rows[-1].seconds == 2
 

@@ -8,6 +8,7 @@ import numpy as np
 from neurosim.events import Events
 from neurosim.ledger import FADING, IMMORTAL
 from neurosim.lifecycle.amounts import check_amount, check_name, choose, first
+from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.selection import Everyone, Selected, books_needed, check_selection
 from neurosim.lifecycle.where import Correlated
 from neurosim.table import among, distinct
@@ -81,6 +82,8 @@ class Apoptosis:
     label: str | None = None
 
     def __post_init__(self):
+        if checked_by_epoch(self):
+            return
         check_amount(self)
         if self.floor < 0:
             raise ValueError(f"apoptosis in {self.population!r} leaves {self.floor} cells; give floor=0 or more")

@@ -15,13 +15,13 @@ from neurosim.recording import Recording
 
 
 def books_of(rules: Iterable) -> list:
-    """Return the different books of rules: early ones, which read columns as they were when the epoch began, then as they are named."""
+    """Return the different books of rules, in the order in which they are named."""
     found = []
     for rule in rules:
         for book in getattr(rule, "books", ()):
             if book not in found:
                 found.append(book)
-    return sorted(found, key=lambda book: not getattr(book, "early", False))
+    return found
 
 
 def begun(circuit: Circuit, rules: Iterable) -> Circuit:

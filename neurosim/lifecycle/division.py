@@ -11,6 +11,7 @@ import numpy as np
 
 from neurosim.events import Events
 from neurosim.lifecycle.amounts import check_amount, check_name, choose, first
+from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.selection import Everyone, books_needed, check_selection
 from neurosim.units import Quantity
 
@@ -35,6 +36,8 @@ class Division:
     label: str | None = None
 
     def __post_init__(self):
+        if checked_by_epoch(self):
+            return
         check_amount(self)
         if self.until is not None and self.until < 1:
             raise ValueError(f"division in {self.population!r} stops at {self.until} cells; give until=1 or more")

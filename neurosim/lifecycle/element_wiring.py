@@ -27,14 +27,17 @@ class ElementWiring:
 
     At each boundary cells that have more synapses than whole elements lose as many as are too many, chosen at random, first those with
     too few axonal, then those with too few dendritic elements. Then the vacant elements of both sides pair at random, as many as there
-    are on the scarcer side. Projections that share a pool are wired together: each pool of axonal elements needs a projection to each pool of
-    dendritic elements that it shares one with, directly or through others.
+    are on the scarcer side. Projections that share a pool are wired together: each pool of axonal elements needs a projection to each
+    pool of dendritic elements that it shares one with, directly or through others.
 
-    `where` gives pairs a likelihood of binding, from 0 to 1: None (all bind), a DistanceKernel, Correlated or one's own, or a list of
-    these, which multiply; elements that do not bind stay vacant until the next boundary. New synapses have `weight` and `delay` (quantities or distributions; None: as the projection was connected with). A pair of a cell
-    with itself is passed over for this time unless `autapses`; two cells may be joined by any number of synapses, or by `contacts` at most.
-    Raises ValueError for pools that do not fit together. Butz and van Ooyen (2013), doi:10.1371/journal.pcbi.1003259; the
-    order of events is that of NEST, whose axonal and dendritic elements may join any two cells too.
+    New synapses have `weight` and `delay` (quantities or distributions; None: as the projection was connected with). `where` gives pairs
+    a likelihood of binding, from 0 to 1: None (all bind), a DistanceKernel, Correlated or one's own, or a list of these, which
+    multiply. A pair of a cell with itself does not bind unless `autapses`; two cells may be joined by any number of synapses, or by
+    `contacts` at most. Elements of pairs that do not bind stay vacant until the next boundary.
+
+    Raises ValueError for pools that do not fit together. Butz and van Ooyen (2013), doi:10.1371/journal.pcbi.1003259. The order is that
+    of NEST, where elements pair so too, wherever the cells are; but NEST 3.10 takes at most one element from a cell that has too
+    few, and the others of that surplus bind again at once.
     """
 
     axonal: Sequence[AxonalElements]

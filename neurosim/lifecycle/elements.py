@@ -110,7 +110,6 @@ class ElementBook:
     """
 
     pools: tuple[Elements, ...]
-    early = True  # before the calcium, which it reads as it was when the epoch began
 
     @property
     def population(self) -> str:

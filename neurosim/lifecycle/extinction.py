@@ -125,7 +125,6 @@ class Waves:
             return float(self.measure(circuit, recording))
         never = circuit.notes.get(f"{self.label}.stale", -1) < 0
         if never and recording.measures and self.measure not in recording.measures:
-            raise KeyError(
-                f"extinction {self.label!r} waits for measure {self.measure!r}, which was not measured.{near(self.measure, recording.measures)}"
-            )
+            known = near(self.measure, recording.measures)
+            raise KeyError(f"extinction {self.label!r} waits for measure {self.measure!r}, which was not measured.{known}")
         return float(recording.measures.get(self.measure, math.nan))

@@ -1,12 +1,12 @@
 """How many synapses grow at a boundary, and where."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from neurosim.lifecycle.amounts import check_hazard, probability, slowed
+from neurosim.lifecycle.amounts import check_hazard, probability
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.vacancies import Places, absent_pairs, ranks, taken_places, waiting
 from neurosim.lifecycle.where import Permitted, check_where, likelihood_of
@@ -20,7 +20,8 @@ class InDegree:
     n: int | None = None
 
     def __post_init__(self):
-        _check_number(self.n, "n of InDegree", 0)
+        if not checked_by_epoch(self):
+            _check_number(self.n, "n of InDegree", 0)
 
     def check(self, places: int, targets: int, what: str) -> None:
         """Raise ValueError for more synapses than a target has places."""
@@ -39,7 +40,8 @@ class Total:
     n: int | None = None
 
     def __post_init__(self):
-        _check_number(self.n, "n of Total", 0)
+        if not checked_by_epoch(self):
+            _check_number(self.n, "n of Total", 0)
 
     def check(self, places: int, targets: int, what: str) -> None:
         """Raise ValueError for more synapses than there are places."""
@@ -98,10 +100,6 @@ class Growth:
         """Whether as many synapses grow as are pruned."""
         return self._counts and self.amount.n is None
 
-    def rescaled(self, factor: float) -> "Growth":
-        """Return the growth with a hazard lower by a factor."""
-        return self if self._counts else replace(self, amount=slowed(self.amount, factor))
-
     def check(self, circuit, name: str) -> None:
         """Raise ValueError where a projection cannot grow so: too few places, no positions, permitted cells that never existed."""
         projection = circuit.projections[name]
@@ -119,7 +117,7 @@ class Growth:
         likelihood, top = likelihood_of(self._where, circuit, recording, projection)
         need = self.amount.need(post, pruned, len(target)) if self._counts else None
         permitted = [one.rows(source, target) for one in self._where if isinstance(one, Permitted)]
-        grid = (len(source), len(target), pre, post, source is target)
+        grid = ((len(source), len(target)), pre, post, source is target)
         if permitted:
             listed = permitted[0]
             for other in permitted[1:]:
@@ -141,7 +139,7 @@ class Growth:
         return pre[chosen], post[chosen]
 
     def _by_number(self, grid: tuple, likelihood, top: float, need: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
-        sources, targets, pre, post, same = grid
+        (sources, targets), pre, post, same = grid
         own = np.arange(sources) * (sources + 1) if same else np.empty(0, np.int64)
         taken = np.sort(taken_places(post * sources + pre, own, self.contacts))
         size = sources * self.contacts * (1 if isinstance(self.amount, InDegree) else targets)
@@ -151,7 +149,7 @@ class Growth:
 
     def _listed(self, grid: tuple, listed: np.ndarray, likelihood, need, recording, rng) -> tuple[np.ndarray, np.ndarray]:
         """Choose among pairs that are all looked at."""
-        sources, targets, pre, post, same = grid
+        (sources, targets), pre, post, same = grid
         joined = np.sort(pre * targets + post)
         there = np.searchsorted(joined, listed, side="right") - np.searchsorted(joined, listed)
         places = np.repeat(listed, np.maximum(0, self.contacts - there))

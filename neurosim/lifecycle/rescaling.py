@@ -21,9 +21,9 @@ def rescaled(life: Lifecycle, factor: float) -> Lifecycle:
     depends on compressed time is then to be seen. What is counted in epochs or in cells stays, and so do time constants of cells and
     synapses, calcium included; inputs that are tied to time are the caller's to stretch.
 
-    Divided are quantities of 1/time in the fields `hazard`, `regrow`, `vacancy` and `gain` of rules that are dataclasses, and of dataclasses, lists and
-    schedules in their fields. A rule, or anything in its fields, that knows better has a method ``rescaled(factor)`` that returns it
-    slowed down. Raises ValueError for a factor that is not a number above 0 and TypeError for a rule that is neither.
+    Divided are quantities of 1/time in the fields `hazard`, `regrow`, `vacancy` and `gain` of rules that are dataclasses, and of
+    dataclasses, lists and schedules in their fields. A rule, or anything in its fields, that knows better has a method
+    ``rescaled(factor)`` that returns it slowed down. Raises ValueError for a factor that is not a number above 0 and TypeError for a rule that is neither.
     """
     if not isinstance(life, Lifecycle):
         raise TypeError(f"ns.rescaled needs a lifecycle, not {life!r}; make one with ns.Lifecycle(epoch=..., phases=[...])")

@@ -1,7 +1,7 @@
 """What: the rule that prunes synapses and lets absent ones grow at a boundary."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from neurosim.conduction import Conduction, check_placed, delays
 from neurosim.distributions import draw
 from neurosim.events import Events
-from neurosim.lifecycle.amounts import check_hazard, check_name, choose, slowed
+from neurosim.lifecycle.amounts import check_hazard, check_name, choose
 from neurosim.lifecycle.growth import Growth
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.selection import books_needed, check_selection, largest_incoming
@@ -61,11 +61,6 @@ class Rewiring:
     @property
     def _growth(self) -> Growth:
         return self.regrow if isinstance(self.regrow, Growth) else Growth(self.regrow)
-
-    def rescaled(self, factor: float) -> "Rewiring":
-        """Return the rewiring with hazards lower by a factor."""
-        regrow = self.regrow.rescaled(factor) if isinstance(self.regrow, Growth) else slowed(self.regrow, factor)
-        return replace(self, hazard=slowed(self.hazard, factor), regrow=regrow)
 
     def check(self, circuit) -> None:
         """Raise ValueError or TypeError where the circuit lacks the projection or growth, weights or delays do not fit it."""

@@ -107,7 +107,7 @@ def _of_life(circuit, life, history) -> Iterator[Scale]:
         yield from _lived(history)
         return
     for phase in life.phases:
-        for label, rule in phase.labelled():
+        for (label, _), rule in zip(phase.labelled(), phase.rules, strict=True):  # which has the values of all epochs
             rates = [float(np.max(rate)) for rate in rates_of(rule)]
             if rates and max(rates) > 0:
                 yield Scale("structure", label, 1 / max(rates))

@@ -21,10 +21,11 @@ ROUNDING = 1e-12  # relative error of a product that is not to cost a cell
 class CellRatio:
     """Let births and deaths move the number of cells of `of` for each cell of `to` towards a target, and not beyond it.
 
-    `actions` are rules that add cells to one of both populations (Division, Neurogenesis, Differentiation, or another with a `population` and a
-    size `until` which it adds) or remove them (Apoptosis, or another with a `floor` that it leaves). At a boundary at which the ratio
-    differs from `target` by more than `tolerance` (a fraction of the target), those that move it towards the target act in their order,
-    each up to the size with which it would be met; at others none does. Raises ValueError or TypeError for what is no such thing.
+    `actions` are rules that add cells to one of both populations (Division, Neurogenesis, Differentiation, or another with a
+    `population` and a size `until` which it adds) or remove them (Apoptosis, or another with a `floor` that it leaves). At a boundary
+    at which the ratio differs from `target` by more than `tolerance` (a fraction of the target), those that move it towards the target
+    act in their order, each up to the size with which it would be met; at others none does, and cells that fade stay as they are.
+    Raises ValueError or TypeError for what is no such thing.
     """
 
     of: str

@@ -15,9 +15,13 @@ ENUMERATED = 4_000_000  # places up to which all are marked as taken or not, or 
 
 
 def absent_pairs(
-    n_pre: int, n_post: int, pre, post, same: bool, chance: float | None, rng, count: int | None = None, contacts: int = 1
+    shape: tuple[int, int], pre, post, same: bool, chance: float | None, rng, count: int | None = None, contacts: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose each place that no synapse takes with one chance, or `count` of them; return their (pre, post) rows, sorted."""
+    """Choose each place that no synapse takes with one chance, or `count` of them; return their (pre, post) rows, sorted.
+
+    `shape` is the number of pre- and postsynaptic cells, `pre` and `post` the rows that synapses join.
+    """
+    n_pre, n_post = shape
     total = n_pre * n_post * contacts
     own = np.arange(n_pre) * (n_post + 1) if same else np.empty(0, np.int64)
     joined = taken_places(pre * n_post + post, own, contacts)

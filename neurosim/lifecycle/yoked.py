@@ -126,5 +126,5 @@ def _pairs(circuit, projection, dead, alive, table: np.ndarray | None, rng) -> d
         return {"pre": np.empty(0, np.int64), "post": np.empty(0, np.int64)}
     sides = zip(ids, (source, target), ("pre", "post"), strict=True)
     taken = [over_ids(len(side.parents), own, np.arange(len(own)), -1)[projection.synapses[end][alive]] for own, side, end in sides]
-    pre, post = absent_pairs(len(ids[0]), len(ids[1]), *taken, source is target, None, rng, count=len(table))
+    pre, post = absent_pairs((len(ids[0]), len(ids[1])), *taken, source is target, None, rng, count=len(table))
     return {"pre": ids[0][pre], "post": ids[1][post]}

@@ -2,7 +2,8 @@
 
 The learning network (stdp in cases.py) lives through epochs of one second. At each boundary one cell in a hundred of either population
 dies (the idlest) and as many divide (the busiest), one learning synapse in a hundred is pruned (the weakest) and about as many grow.
-A death takes all synapses of the cell with it and a division copies or splits them, so that some 6 % of all synapses are replaced.
+A death takes all synapses of the cell with it and a division copies or splits them, so that two to three synapses in a hundred go and as
+many come.
 
 boundary: all that happens between two epochs: the rules, the plan, the edit of the running engine, and the records of the history.
 simulating: the second before it, in the same life. One thread, a time step of 0.1 ms; the first epoch is not timed. Both variants live

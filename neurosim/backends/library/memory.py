@@ -183,7 +183,11 @@ class Memory:
 
     def edit(self, edit: Edit, reuse: bool) -> Circuit:
         """Carry out an edit on the circuit that stands here, and return the next one."""
-        structural = {name for name, change in edit.synapses.items() if change.structural}
+        moving = {name for name, change in edit.cells.items() if change.structural}
+        structural = {
+            name for name, change in edit.synapses.items()
+            if change.structural or moving & {self.held[name].source, self.held[name].target}
+        }  # fmt: skip
         flights = {name: self.flight(name) for name in structural}
         parts = {name: replace(self.held[name], cells=EMPTY, parents=edit.parents[name]) for name in edit.cells}
         for name, change in edit.synapses.items():
