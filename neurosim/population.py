@@ -95,7 +95,7 @@ class Population:
 
 
 def create(
-    name: str, model: CellModel | str, size: int, *, sign: str | None = None, positions=None, state=None, spread=None, seed: int = 0
+    name: str, model: CellModel | str, size: int | None, *, sign: str | None = None, positions=None, state=None, spread=None, seed: int = 0
 ) -> Population:
     """Make a population of `size` cells of one model.
 
@@ -103,12 +103,15 @@ def create(
     (undeclared); projections keep a declared sign. `positions` is a quantity of shape (size, 3) or (size, 2). `state`
     maps state variables to their first values: a quantity, an array of quantities or a distribution drawn with `seed`;
     `spread` gives each cell its own value of parameters in the same way. They are state variables then: a daughter has her mother's.
-    `size` may be 0, for cells that are to be born. Raises ValueError for a name that is no identifier, a size below 0 or an unknown sign, TypeError for a wrong dimension.
+    A `size` of None makes a population all of whose cells are yet to be born. Raises ValueError for a name that is no identifier, a size below 1 or an unknown sign, TypeError for a wrong dimension.
     """
     model = model if isinstance(model, CellModel) else load_cell(model)
     check_name(name, "population")
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
-        raise ValueError(f"population {name!r} needs a whole number of cells, 0 or more, not {size!r}")
+    if size is not None and (isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1):
+        raise ValueError(
+            f"population {name!r} needs a whole number of cells, at least 1, not {size!r}; give None if all its cells are yet to be born"
+        )
+    size = size or 0
     if sign not in (None, "excitatory", "inhibitory"):
         raise ValueError(f'population {name!r} has sign {sign!r}; give "excitatory", "inhibitory" or None')
     columns = {

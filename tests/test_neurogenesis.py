@@ -77,7 +77,7 @@ def test_newborn_cells_die_unless_they_are_active_in_their_window():
 
 def test_those_that_gain_synapses_survive():
     """Cells are born without synapses, gain some at random, and after their window only those are left that fire."""
-    source, gc = ns.create("source", "spike_source", 3), ns.create("gc", "leaky_conductance", 0)
+    source, gc = ns.create("source", "spike_source", 3), ns.create("gc", "leaky_conductance", None)
     into = ns.connect(source, gc, "static", ns.FixedProbability(0.0), receptor="g_exc", weight=40 * nS)
     now = ns.Circuit([source, gc], [into.replace(name="into")], seed=4)
     rules = [ns.Neurogenesis("gc", count=3), ns.Rewiring("into", regrow=4 * Hz, weight=40 * nS, delay=1 * ms), WINDOW]
@@ -178,7 +178,7 @@ def test_who_differentiates_how_often_and_until_when():
         assert sorted(rule(now, recording, rng()).of("birth", "gc")["progenitor"].tolist()) == mothers
     chosen = ns.Differentiation("stem", "gc", ns.RateAbove(20 * Hz))(now, recording, rng()).of("birth", "gc")
     assert chosen["value"].tolist() == [90, 70, 30] and (chosen["threshold"] == 20).all()
-    many = ns.Circuit([ns.create("stem", "leaky", 2000), ns.create("gc", "leaky", 0)])
+    many = ns.Circuit([ns.create("stem", "leaky", 2000), ns.create("gc", "leaky", None)])
     part = ns.recording.PartRecording("stem", 0.1, many["stem"].ids, np.zeros(2000, int))
     rule = ns.Differentiation("stem", "gc", hazard=4 / second)
     sizes = [len(rule(many, ns.Recording({"stem": part}, 0, 1000, 1e-4), rng(seed))) for seed in range(3)]

@@ -17,7 +17,7 @@ FAST = ns.CalciumBook("exc", 1 * second, "fast")
 
 
 def cells(size, seed=1):
-    return ns.Circuit([ns.create("exc", "leaky_conductance", size)], seed=seed)
+    return ns.Circuit([ns.create("exc", "leaky_conductance", size or None)], seed=seed)
 
 
 def found(selection, now, counts, name="exc", duration=0.1):
@@ -248,7 +248,7 @@ def test_births_and_deaths_lead_back_to_a_set_point():
     relative = found(ns.SetPoint(ns.Rate(), 6 / 7, 0.7 / second), now, counts, duration=1.0)  # of the mean of 14/3 Hz
     assert relative.ids.tolist() and set(relative.ids) == set(few.ids)
     assert not len(found(ns.SetPoint(ns.Rate(), 1, 1 / ms), now, np.zeros(6000, dtype=int)).ids)  # nobody is off a mean of 0
-    slower = below.rescaled(2)
+    slower = ns.rescaled(ns.Lifecycle(1 * second, [ns.Phase("life", 1, [ns.Division("exc", below)])]), 2).phases[0].rules[0].who
     assert float(slower.gain) == 0.35 and slower.target == below.target
 
 

@@ -163,13 +163,13 @@ def test_a_plan_reads_only_what_it_needs(events, cells, synapses):
     assert read()[1] >= {"weight", "delay"}  # the control: all columns pass through the carrying out
 
 
-def test_a_record_reads_no_state():
+def test_a_record_reads_no_state_but_strengths():
     now, read = watched(circuit())
     counts = {name: np.zeros(len(now[name]), int) for name in now.populations}
     trains = ns.recording.SpikeTrains(np.empty(0, int), np.empty(0, int), 1e-4)
     parts = {name: ns.recording.PartRecording(name, 0.1, now[name].ids, counts[name], trains) for name in counts}
     lived = lived_epoch(now, "p", ns.Recording(parts, 0, 1000, 1e-4), ns.plan(now, UNLINK + LINK), {})
-    assert read() == ({"id", "spikes"}, {"id", "parent", "pre", "post"})
+    assert read() == ({"id", "spikes"}, {"id", "parent", "pre", "post", "share", "weight"})
     assert lived.connectivity["synapses"].tolist() == [len(now["loop"]), len(now["into"])]
 
 

@@ -69,7 +69,7 @@ class Apoptosis:
     Of the cells that `who` selects, each dies with a `hazard` (1/time), or `count` of them, or all; `floor` cells are
     left at least, and cells that are protected stay. With `fade` a cell does not die at once: its output is multiplied by that factor at
     each boundary at which it is still selected, it dies once less than 1 % is left, and is rescued, its output whole again, at the first
-    boundary at which it is not. `heirs` (ns.Heirs) get the outgoing synapses of those that die.
+    boundary at which it is not; the rule has to stand in every phase in which that is to happen, and only once. `heirs` (ns.Heirs) get the outgoing synapses of those that die.
     """
 
     population: str

@@ -36,11 +36,23 @@ def begun(circuit: Circuit, rules: Iterable) -> Circuit:
 
 
 def check(circuit: Circuit, rules: Iterable) -> None:
-    """Check rules and their books against a circuit with ledgers, where they have a ``check(circuit)``; raises what that does."""
+    """Check the rules of one phase and their books against a circuit with ledgers, where they have a ``check(circuit)``; raises what that does.
+
+    Raises ValueError where two different books keep the same ledger.
+    """
     rules = list(rules)
     for one in (*rules, *books_of(rules)):
         if hasattr(one, "check"):
             one.check(circuit)
+    keepers: dict[tuple[str, str], object] = {}
+    for book in books_of(rules):
+        for part, ledgers in book.ledgers(circuit).items():
+            for ledger in ledgers:
+                other = keepers.setdefault((part, ledger.name), book)
+                if type(other) is type(book) and other != book:
+                    raise ValueError(
+                        f"{ledger.name!r} of {part!r} is kept in two ways at once, by {other!r} and {book!r}; give one another ledger name"
+                    )
 
 
 def kept(circuit: Circuit, recording: Recording, rules: Iterable) -> tuple[Circuit, dict[str, set[str]]]:

@@ -4,7 +4,7 @@ What they draw is a function of the circuit's seed, the part, the id and the epo
 other cell or rule moves what one cell draws.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,10 +64,6 @@ class SetPoint(ByTrait):
         if not float(np.asarray(self.target)):
             raise ValueError(f"target of SetPoint is {self.target}, from which no deviation can be told; give another target")
         _check_rate(self.gain, "gain of SetPoint")
-
-    def rescaled(self, factor: float) -> "SetPoint":
-        """Return the selection with its gain divided by a factor."""
-        return replace(self, gain=self.gain / factor)
 
     def __call__(self, circuit, recording, name: str) -> Selected:
         values = self.trait(circuit, recording, name)

@@ -19,6 +19,7 @@ from neurosim.lifecycle.folder import RunFolder, open_book
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle
 from neurosim.lifecycle.records import lived_epoch
+from neurosim.lifecycle.scales import time_scales
 from neurosim.randomness import generator
 from neurosim.recording import Recording, Spikes, Trace
 from neurosim.simulate import check_given, checked, noted_interrupts, shared_factors, simulate
@@ -42,15 +43,15 @@ def develop(
     Each epoch is simulated; then its rules read the same circuit and recording and propose events, which one surgery
     carries out. `inputs` act in the circuit's own time over the whole life. `record` asks for what the history keeps of
     every epoch: ns.Trace (descendants of the chosen included) and ns.Spikes. ``measure(circuit, recording)`` is called
-    before each boundary and returns a dict of numbers for the history. `progress` is True for a bar, False for none, or
-    a function called with (epochs done, epochs in all). `keep` is an ns.RunFolder (or the path of a new folder) in which each
+    before each boundary and returns a dict of numbers for the history. `progress` is True for a bar and a table of the life's time
+    scales, False for neither, or a function called with (epochs done, epochs in all). `keep` is an ns.RunFolder (or the path of a new folder) in which each
     epoch is kept as soon as it is over, and from which a life that broke off goes on. Ctrl-C ends the life after the last
     whole epoch and returns the history so far. Everything is checked before anything runs; errors are those of `simulate`, of
     the folder and of the rules' own ``check(circuit)``. An error raised in the middle carries what was lived through as ``.history``.
     """
     backend = backend or Brian2()
     given, circuit = circuit, _prepared(circuit, life)
-    _check(circuit, life, inputs, record, backend)
+    started = _check(circuit, life, inputs, record, backend)
     with ExitStack() as stack:
         book = None
         if keep is not None:
@@ -61,6 +62,8 @@ def develop(
         if book and book.finished:
             print(f"{keep.path}: this life of {life.epochs} epochs is finished; its history is read", file=sys.stderr)
             return history
+        if progress is True:
+            print(time_scales(started, life), file=sys.stderr)
         bar = stack.enter_context(tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False))
         bar.update(len(history.epochs) - 1)
         pressed = stack.enter_context(noted_interrupts())
@@ -137,7 +140,8 @@ def _prepared(circuit: Circuit, life: Lifecycle) -> Circuit:
     return begun(circuit, [rule for phase in life.phases for _, rule in phase.labelled()])
 
 
-def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> None:
+def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> Circuit:
+    """Check all that a life is given; return the circuit with its time step."""
     started, steps, *_ = checked(circuit, life.epoch, inputs, record, life.phases[0].factors(0), backend)
     if not hasattr(backend, "opened"):
         raise TypeError(
@@ -149,7 +153,9 @@ def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> None:
         start = started.step + passed * steps
         for one in inputs:
             one.check(started, started.dt_si, start, start + steps)
-    check_rules(started, [rule for phase in life.phases for _, rule in phase.labelled()])
+    for phase in life.phases:
+        check_rules(started, [rule for _, rule in phase.labelled()])
+    return started
 
 
 def _wishes(record, history: History) -> list:

@@ -94,11 +94,6 @@ class ElementWiring:
         calcium = [book for pool in pools for book in pool.calcium.books(pool.population)]
         return (*(book for place, book in enumerate(calcium) if book not in calcium[:place]), *map(ElementBook, named.values()))
 
-    def rescaled(self, factor: float) -> "ElementWiring":
-        """Return the rule with all growth and decay slower by a factor."""
-        slower = {side: tuple(pool.rescaled(factor) for pool in getattr(self, side)) for side in ("axonal", "dendritic")}
-        return replace(self, **slower)
-
     def check(self, circuit) -> None:
         """Raise ValueError or TypeError where pools do not fit the circuit, or weights and delays not a projection."""
         for pool in self.pools:

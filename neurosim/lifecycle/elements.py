@@ -5,14 +5,14 @@ doi:10.3389/fnana.2016.00057).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
 from neurosim.errors import near
 from neurosim.ledger import Ledger
-from neurosim.lifecycle.amounts import check_hazard, slowed
+from neurosim.lifecycle.amounts import check_hazard
 from neurosim.lifecycle.growth_curves import Course, GrowthCurve, course, grown
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.traits import Calcium
@@ -76,10 +76,6 @@ class Elements:
             cells = cells[left[name]] if name in left else cells
             bound += np.bincount(cells, minlength=len(population.parents))
         return bound[population.ids]
-
-    def rescaled(self, factor: float) -> "Elements":
-        """Return the elements with growth and decay slower by a factor."""
-        return replace(self, curve=self.curve.rescaled(factor), vacancy=slowed(self.vacancy, factor))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,12 @@ class Phase:
                 raise ValueError(
                     f"phase {self.name!r} modulates {key} by {len(value)} values but lasts {self.epochs} epochs; give one for each epoch, or one number"
                 )
+        fading = [rule.population for rule in self.rules if getattr(rule, "fade", None) is not None]
+        for name in fading:
+            if fading.count(name) > 1:
+                raise ValueError(
+                    f"two rules of phase {self.name!r} let cells of {name!r} fade, and each would rescue those of the other; give one rule who=a | b"
+                )
         labels = [label for label, _ in self.labelled()]
         within = [f"{label}/{label_of(one)}" for label, rule in self.labelled() for one in getattr(rule, "nested", ())]
         for label in (*labels, *within):
@@ -61,7 +68,11 @@ class Phase:
 
     def labelled(self, epoch: int = 0) -> list[tuple[str, Any]]:
         """Return the rules as they are in one epoch of the phase (0 is its first), with their labels, "phase/rule.name", unique in a life."""
-        return [(f"{self.name}/{label_of(rule)}", at(rule, epoch)) for rule in self.rules]
+        return [(f"{self.name}/{label_of(rule)}", at(rule, epoch) if self._scheduled else rule) for rule in self.rules]
+
+    @cached_property
+    def _scheduled(self) -> bool:
+        return any(True for _ in lengths(self.rules))
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.epochs} epochs", *map(written, self.rules)]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.lifecycle.schedules import Schedule
 from neurosim.table import among, distinct
 
 
@@ -58,13 +59,19 @@ class Selection:
 
 def check_selection(who, circuit, name: str) -> None:
     """Let a selection check itself against a population or projection, if it can."""
-    if hasattr(who, "check"):
-        who.check(circuit, name)
+    for one in _all(who):
+        if hasattr(one, "check"):
+            one.check(circuit, name)
 
 
 def books_needed(who, name: str) -> tuple:
     """Return the books that a selection or a trait needs for a part; none where it says nothing of them."""
-    return who.books(name) if hasattr(who, "books") else ()
+    return tuple(book for one in _all(who) if hasattr(one, "books") for book in one.books(name))
+
+
+def _all(who) -> tuple:
+    """Return a selection, or all those of a schedule of selections."""
+    return who.values if isinstance(who, Schedule) else (who,)
 
 
 @dataclass(frozen=True)

@@ -69,9 +69,9 @@ def circuit(size=12):
     exc = ns.create(
         "exc",
         cell,
-        12,
+        size,
         sign="excitatory",
-        positions=draw.uniform(0, 200, (12, 2)) * um,
+        positions=draw.uniform(0, 200, (size, 2)) * um,
         spread={"E_L": ns.Normal(-49 * mV, 1 * mV)},
         seed=1,
     ).placing(20 * um)
