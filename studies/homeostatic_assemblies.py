@@ -15,7 +15,7 @@ a group that was not stimulated, and turnover by chance: a ratio of 1. Simulated
 
 References: Gallinaro & Rotter (2018), doi:10.1038/s41598-018-22077-3 (the finding; network, protocol and growth are those of the authors'
 own reduced version of it, github.com/juliavg/assembly-structural-plasticity); Butz & van Ooyen (2013), doi:10.1371/journal.pcbi.1003259 (the rule).
-Runtime on 2 cores, after the first compile (some seconds): smoke some seconds, small one minute, full five minutes.
+Runtime on 2 cores, after the first compile (some seconds): smoke some seconds, small one minute, full six minutes.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ GROUPS = 10  # of excitatory cells: the first is stimulated, the others are rand
 CELL = ns.load_cell("leaky_adaptive_threshold").replace(tau_m=20 * ms, V_th=-45 * mV, V_reset=-55 * mV, tau_ref=2 * ms, theta_plus=0 * mV)
 WEIGHT, INHIBITION, DELAY = 0.1 * mV, -1.2 * mV, 1 * ms
 INPUT, STRONGER = 15_000 * Hz, 0.1  # Poisson spikes of a cell, and how many more while it is stimulated
-TARGET = 39.5 * Hz  # rate of the network with a fixed in-degree of a tenth of the excitatory cells
+TARGET = 39.1 * Hz  # rate of this network, at this time step, with a fixed in-degree of a tenth of the excitatory cells
 TAU = 1 * second  # of calcium
 VACANCY = -np.log(0.9) / (100 * ms)  # hazard of free elements: a tenth of them in an update of 100 ms
 PHASES = ("growth", "stimulus", "after")

@@ -1,6 +1,7 @@
 """Develop a circuit: simulate an epoch, let the rules propose, carry out the surgery, and again."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from itertools import islice
@@ -11,7 +12,7 @@ from tqdm import tqdm
 from neurosim.backends.brian2 import Brian2
 from neurosim.circuit import Circuit
 from neurosim.edit import Edit
-from neurosim.errors import Interrupted
+from neurosim.errors import Interrupted, TimeScaleWarning
 from neurosim.events import Events
 from neurosim.lifecycle.books import begun, kept
 from neurosim.lifecycle.books import check as check_rules
@@ -63,7 +64,9 @@ def develop(
             print(f"{keep.path}: this life of {life.epochs} epochs is finished; its history is read", file=sys.stderr)
             return history
         if progress is True:
-            print(time_scales(started, life), file=sys.stderr)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TimeScaleWarning)  # the table says what is too close
+                print(time_scales(started, life), file=sys.stderr)
         bar = stack.enter_context(tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False))
         bar.update(len(history.epochs) - 1)
         pressed = stack.enter_context(noted_interrupts())
