@@ -40,7 +40,8 @@ def descend(circuit: Circuit, projection: Projection, settled: Settled, removed:
     """
     divisions = len(settled.divisions[projection.source]) + len(settled.divisions[projection.target])
     if not divisions and not len(settled.faded[projection.source]) and not len(settled.handed[projection.source]):
-        return Descent(NONE, NONE, NONE, np.empty(0), NONE, (NONE, np.empty(0)))  # without a look at columns that may have to be copied first
+        # Without a look at columns that may have to be copied first.
+        return Descent(NONE, NONE, NONE, np.empty(0), NONE, (NONE, np.empty(0)))
     old = projection.synapses
     share, faded = _faded(circuit, projection, settled)
     made = _handed(circuit, projection, settled, share)

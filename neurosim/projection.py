@@ -116,7 +116,9 @@ class Projection:
         """Return the projection with other weights or other values of the synapse's state variables."""
         columns = {}
         for name, value in state.items():
-            known = {"weight": self.receptor.dimensions, **self.synapse.variables} | {key: one.dimensions for key, one in self.ledgers.items()}
+            known = {"weight": self.receptor.dimensions, **self.synapse.variables} | {
+                key: one.dimensions for key, one in self.ledgers.items()
+            }
             if name not in known:
                 raise KeyError(f"projection {self.name!r} has no state variable {name!r}.{near(name, known)}")
             what = f"{name} of projection {self.name!r}"

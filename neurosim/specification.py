@@ -82,7 +82,14 @@ def _circuit(circuit: Circuit) -> dict:
             "recipe": recipe, "state": _table(projection.synapses), "flight": _table(projection.flight),
             "ledgers": specification(list(projection.ledgers.values())),
         }  # fmt: skip
-    return {"seed": int(circuit.seed), "step": circuit.step, "epoch": circuit.epoch, "dt": circuit.dt_si, "notes": dict(circuit.notes), **parts}
+    return {
+        "seed": int(circuit.seed),
+        "step": circuit.step,
+        "epoch": circuit.epoch,
+        "dt": circuit.dt_si,
+        "notes": dict(circuit.notes),
+        **parts,
+    }
 
 
 def _table(table: Table) -> dict:

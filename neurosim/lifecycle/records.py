@@ -18,7 +18,14 @@ KINDS = ("death", "handover", "fade", "division", "birth", "unlink", "link")
 WHO = [("id", "i8"), ("parent", "i8"), ("pre", "i8"), ("post", "i8")]
 WHY = [("value", "f8"), ("threshold", "f8")]
 EVENT = [("epoch", "i8"), ("time", "f8"), ("kind", "U12"), ("where", NAME), *WHO, ("origin", NAME), ("rule", NAME), *WHY]
-PACKED = [("kind", "i1"), ("where", "i2"), *WHO, ("origin", "i2"), ("rule", "i2"), *WHY]  # an event as it is kept: 55 bytes where EVENT has 880
+PACKED = [
+    ("kind", "i1"),
+    ("where", "i2"),
+    *WHO,
+    ("origin", "i2"),
+    ("rule", "i2"),
+    *WHY,
+]  # an event as it is kept: 55 bytes where EVENT has 880
 CENSUS = [*HEAD, ("size", "i8"), ("births", "i8"), ("deaths", "i8")]
 ACTIVITY = [*HEAD, ("cells", "i8"), ("spikes", "i8"), ("rate", "f8"), ("silent", "f8"), ("cv", "f8")]
 DEGREES = [(f"{end}_{what}", kind) for end in ("in", "out") for what, kind in (("mean", "f8"), ("sd", "f8"), ("max", "i8"))]
