@@ -19,7 +19,9 @@ def test_the_study_runs_at_its_smallest_scale(tmp_path):
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "results" / "structural_homeostasis"
     found = json.loads((folder / "results.json").read_text())
-    expected = [f"{one}, {when}, updates every {s} s" for s in ("0.02", "0.04") for one in QUANTITIES for when in ("at the end", "mean")]
+    expected = [
+        f"{one}, {when}, updates every {s} s" for s in ("0.02", "0.04") for one in QUANTITIES for when in ("first half", "at the end")
+    ]
     assert list(found) == expected
     assert any(row["neurosim"] > 0 for name, row in found.items() if name.startswith("calcium"))
     with_nest = find_spec("nest") is not None

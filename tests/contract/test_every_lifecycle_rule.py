@@ -4,11 +4,13 @@ One circuit has all that the rules need, so that it compiles once. Each rule liv
 """
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 from circuits import DT, LIBRARY, NUMPY, differences
+from test_every_rule import built
 from test_memory import MEGABYTE, alone, resident
 
 import neurosim as ns
@@ -213,6 +215,69 @@ def test_another_rule_moves_no_draw_of_a_rule():
     links = [one.events[one.events["kind"] == "link"] for one in (alone_, with_inputs)]
     first = [one[one["epoch"] == 1][["pre", "post"]].tolist() for one in links]
     assert first[0] == first[1] and first[0]
+
+
+# --- each rule with each plasticity ------------------------------------------------------------------------------------
+
+
+@cache
+def plastic():
+    """The circuit of all synapse models of the catalogue, with the parts that the rules here need besides."""
+    learning, own = built("leaky_conductance"), circuit()
+    placed = {}
+    for name, population in learning.populations.items():
+        place = np.pad(np.random.default_rng(len(name)).uniform(0, 2e-4, (len(population), 2)), ((0, 0), (0, 1)))
+        placed[name] = replace(population, cells=population.cells.replace(position=place))
+    learning = learning.updated(placed)
+    exc, inh, source, stem = learning["exc"], learning["inh"], own["source"], own["stem"]
+    loop = ns.connect(exc, exc, "static", ns.FixedProbability(0.3), receptor="g_exc", weight=1 * nS, delay=1 * ms, seed=2)
+    into = ns.connect(source, exc, "static", ns.AllToAll(), receptor="g_exc", weight=1 * nS).replace(newborn="wire")
+    parts = [*learning.projections.values(), loop.replace(name="loop"), into]
+    return ns.Circuit([source, stem, exc, inh], parts, seed=1)
+
+
+def rewired(name):
+    """The rules on every synapse model: as they are for what concerns cells, on each projection for what concerns synapses."""
+    names = list(plastic().projections) if any(getattr(rule, "projection", None) == "loop" for rule in RULES[name]) else ["loop"]
+    rules = [rule for rule in RULES[name] if not isinstance(rule, ns.Maturation)]
+    made = []
+    for rule in rules:
+        if getattr(rule, "projection", None) == "loop":
+            weight = None if rule.weight is None else 0.5 * nS
+            where = {one: replace(rule, projection=one, weight=weight) for one in names}
+            made += [one for key, one in where.items() if plastic()[key].source == plastic()[key].target == "exc"]
+        else:
+            made.append(rule)
+    return made
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_each_rule_lives_with_each_plasticity(name):
+    history = learned(rewired(name))
+    sound(history.circuit)
+    assert len(history.events)
+    for part, projection in history.circuit.projections.items():
+        for column, values in projection.synapses.items():
+            assert np.isfinite(values).all(), f"{part}.{column}"
+
+
+def test_control_all_of_them_learn_here():
+    history = learned([])
+    moved = {part for part in history.circuit.projections if _moved(history, part)}
+    assert {"stdp_pair", "stdp_triplet", "stdp_reward", "bcm", "oja", "hebbian_rate", "use_dependent"} <= moved
+
+
+def learned(rules):
+    """Live a few epochs with all plasticities."""
+    drives = [ns.PoissonInput("exc", "g_exc", rate=900 * Hz, weight=4 * nS), ns.Reward("exc", np.array([2, 8]) * ms, 1.0), INPUTS[-1]]
+    return ns.develop(plastic(), life(rules, 4), inputs=drives, backend=LIBRARY, progress=False)
+
+
+def _moved(history, part):
+    """Whether the weights of synapses that were there at first and still are have changed."""
+    before, after = history.start[part], history.circuit[part]
+    stay = np.intersect1d(before.ids, after.ids)
+    return len(stay) and (before.synapses["weight"][before.rows(stay)] != after.synapses["weight"][after.rows(stay)]).any()
 
 
 # --- long lives --------------------------------------------------------------------------------------------------------
