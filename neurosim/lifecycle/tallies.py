@@ -10,7 +10,7 @@ NAME = f"U{LONGEST}"
 HEAD = [("epoch", "i8"), ("time", "f8"), ("phase", NAME), ("name", NAME)]
 LEDGERS = [*HEAD, ("ledger", NAME), *((column, "f8") for column in ("mean", "sd", "low", "median", "high"))]
 BALANCE = [*HEAD, *((column, "f8") for column in ("exc", "inh", "cells", "synchrony"))]
-QUARTILES = (25, 50, 75)
+QUARTILES = (0.25, 0.5, 0.75)
 BIN = 5e-3  # seconds: spikes that are together within it count as synchronous
 
 
@@ -31,7 +31,8 @@ def ledgers(circuit: Circuit, phase: str, epoch: int) -> np.ndarray:
         row["sd"] = row["low"] = row["median"] = row["high"] = np.nan
         if len(values):
             row["mean"], row["sd"] = values.mean(), values.std()
-            row["low"], row["median"], row["high"] = np.percentile(values, QUARTILES)
+            places = np.array(QUARTILES) * (len(values) - 1)
+            row["low"], row["median"], row["high"] = np.interp(places, np.arange(len(values)), np.sort(values))
     return rows
 
 
