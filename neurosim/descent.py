@@ -82,7 +82,7 @@ def levels(circuit: Circuit, settled: Settled, name: str) -> np.ndarray:
 
 
 def _handed(circuit: Circuit, projection: Projection, settled: Settled, share: np.ndarray) -> dict[str, np.ndarray]:
-    """Give copies of the outgoing synapses of dying cells to their heirs, but for those onto the heirs themselves."""
+    """Give copies of the outgoing synapses of dying cells to their heirs, but for those onto the heirs themselves and those that are pruned."""
     old, name = projection.synapses, projection.source
     table = settled.handed[name]
     if not len(table):
@@ -94,6 +94,7 @@ def _handed(circuit: Circuit, projection: Projection, settled: Settled, share: n
     rows = np.flatnonzero(over_ids(len(parents), table["cell"], True, False)[old["pre"]])
     lost = over_ids(len(circuit.populations[projection.target].parents), settled.dead[projection.target], True, False)
     rows = rows[~lost[old["post"][rows]]]
+    rows = rows[~among(old["id"][rows], settled.pruned[projection.name])]
     first, last = (np.searchsorted(table["cell"], old["pre"][rows], side=side) for side in ("left", "right"))
     count = last - first
     entry = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())

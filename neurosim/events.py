@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from neurosim.circuit import LONGEST
-from neurosim.units import metre, to_si
+from neurosim.units import DIMENSIONLESS, Dimension, get_dimensions, metre, second, to_si, unit_name
 
 CAUSE = [("value", "f8"), ("threshold", "f8"), ("rule", f"U{LONGEST}")]
 COLUMNS = {
@@ -28,10 +28,12 @@ class Events:
     """Hold proposed deaths, hand-overs, fadings, divisions, births, unlinks and links: a structured array for each kind and each name.
 
     Made by ``Events.kill``, ``.hand_over``, ``.fade``, ``.divide``, ``.bear``, ``.unlink`` and ``.link`` and joined by ``+``. Every row carries the value that
-    caused it and the threshold it was held against (NaN where there was none), and the label of its rule.
+    caused it and the threshold it was held against (NaN where there was none), and the label of its rule. `dimensions` are those of weights that
+    were given as quantities, by projection. Cells and synapses are ids: whole numbers; a mask raises TypeError.
     """
 
     tables: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    dimensions: frozenset[tuple[str, Dimension]] = frozenset()
 
     @classmethod
     def kill(cls, population: str, cells, *, value=np.nan, threshold=np.nan) -> "Events":
@@ -73,6 +75,8 @@ class Events:
         if not (np.asarray(strength) >= 0).all():
             raise ValueError(f"strength of births in {population!r} is {strength!r}; give 0 or more")
         if isinstance(positions, (int, np.integer)):
+            if positions < 0:
+                raise ValueError(f"{positions} cells are to be born in {population!r}; give 0 or more")
             places = np.full((positions, 3), np.nan)
         else:
             places = np.asarray(to_si(positions, metre, f"positions of births in {population!r}"), dtype=float)
@@ -93,12 +97,12 @@ class Events:
         which these draws follow, so that replaying the event repeats them. Raises ValueError for a share outside [0, 1]
         or a negative jitter.
         """
-        low, high = np.broadcast_to(np.asarray(share, dtype=float), 2)
+        low, high = np.broadcast_to(np.asarray(share, dtype=float), 2) if np.shape(share) in ((), (1,), (2,)) else (1.0, 0.0)
         if not 0 <= low <= high <= 1:
             raise ValueError(f"share of a division is {share!r}; give a number in [0, 1] or an interval (low, high) inside it")
-        if not jitter >= 0:
-            raise ValueError(f"jitter of a division is {jitter!r}; give 0 or more")
-        mothers = np.atleast_1d(np.asarray(mothers, dtype=np.int64))
+        if not 0 <= jitter < np.inf:
+            raise ValueError(f"jitter of a division is {jitter!r}; give a finite number, 0 or more")
+        mothers = np.atleast_1d(np.asarray(mothers))
         key = rng.integers(0, 2**63 - 1, size=len(mothers))
         return cls._one(
             "division", population, mother=mothers, key=key, low=low, high=high, jitter=jitter, value=value, threshold=threshold
@@ -111,8 +115,15 @@ class Events:
 
     @classmethod
     def link(cls, projection: str, pre, post, weight, delay, *, value=np.nan, threshold=np.nan) -> "Events":
-        """Propose new synapses between cells (ids), with weights and delays (quantities, or SI numbers)."""
-        return cls._one("link", projection, pre=pre, post=post, weight=weight, delay=delay, value=value, threshold=threshold)
+        """Propose new synapses between cells (ids), with weights and delays (quantities, or SI numbers).
+
+        Raises TypeError for a delay that is no time and, once the projection is known, for weights of another dimension than its own.
+        """
+        if get_dimensions(delay) is not DIMENSIONLESS:
+            delay = to_si(delay, second, f"delay of links of {projection!r}")
+        made = cls._one("link", projection, pre=pre, post=post, weight=weight, delay=delay, value=value, threshold=threshold)
+        dimensions = get_dimensions(weight)
+        return cls(made.tables, frozenset({(projection, dimensions)})) if len(made) and dimensions is not DIMENSIONLESS else made
 
     @classmethod
     def _one(cls, kind, name, **columns) -> "Events":
@@ -124,6 +135,10 @@ class Events:
                 raise ValueError(
                     f"{kind} events for {name!r} have {size} rows but {values.size} values of {key}; give one each, or one for all"
                 )
+            if values.size and rows.dtype[key].kind == "i" and values.dtype.kind not in "iu":
+                raise TypeError(
+                    f"{key} of {kind} events for {name!r} is of the type {values.dtype}; give ids, which are whole numbers, such as .ids[mask]"
+                )
             rows[key] = values
         return cls({(kind, name): rows} if size else {})
 
@@ -131,7 +146,7 @@ class Events:
         joined = dict(self.tables)
         for key, rows in other.tables.items():
             joined[key] = np.concatenate([joined[key], rows]) if key in joined else rows
-        return Events(joined)
+        return Events(joined, self.dimensions | other.dimensions)
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.tables.values())
@@ -154,14 +169,18 @@ class Events:
                 rows["rule"][rows["rule"] == label] = f"{rule}/{label}"
             rows["rule"][~inner] = rule
             tables[key] = rows
-        return Events(tables)
+        return Events(tables, self.dimensions)
 
     def check(self, circuit) -> None:
-        """Raise KeyError for events that name a population or projection that the circuit lacks."""
+        """Raise KeyError for events that name a population or projection that the circuit lacks, TypeError for weights of another dimension."""
         for kind, name in self.tables:
             known = circuit.populations if kind in OF_CELLS else circuit.projections
             if name not in known:
                 raise KeyError(f"{kind} events name {name!r}, but this circuit knows only {', '.join(known) or 'none'}")
+        for name, dimensions in self.dimensions:
+            wanted = circuit.projections[name].receptor.dimensions
+            if dimensions is not wanted:
+                raise TypeError(f"links of {name!r} have weights in {unit_name(dimensions)}, but its receptor takes {unit_name(wanted)}")
 
 
 def _check_within(part, what: str, population: str) -> None:

@@ -239,6 +239,8 @@ def check_values(source, receptor, synapse, weight, delay, what) -> None:
     """Raise ValueError for weights out of bounds or against the source's sign, and for negative delays."""
     if not np.isfinite(weight).all():
         raise ValueError(f"weight of {what} is {weight[~np.isfinite(weight)][0]}; give finite numbers")
+    if not np.isfinite(delay).all():
+        raise ValueError(f"delay of {what} is {delay[~np.isfinite(delay)][0]} s; give finite times")
     if (delay < 0).any():
         raise ValueError(f"delay of {what} is {delay.min() * 1e3:g} ms; a delay is 0 or more")
     if synapse.bounds and len(weight):

@@ -19,6 +19,7 @@ class Settled:
     """Hold the events that are carried out, by population (deaths to births) and projection (unlinks, links).
 
     `dead` are the ids of the dead; `daughters` and `born` are the ids given to newborn cells, in the order of the divisions and births.
+    `pruned` are the ids of synapses that were to be unlinked and go with a cell that dies: no heir gets them.
     """
 
     deaths: Mapping[str, np.ndarray]
@@ -30,6 +31,7 @@ class Settled:
     births: Mapping[str, np.ndarray]
     born: Mapping[str, np.ndarray]
     unlinked: Mapping[str, np.ndarray]
+    pruned: Mapping[str, np.ndarray]
     links: Mapping[str, np.ndarray]
 
     def newborn(self, name: str) -> np.ndarray:
@@ -41,7 +43,7 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
     """Drop events that conflict with earlier ones and count them by cause.
 
     The order is deaths, hand-overs, fadings, divisions of survivors, births, unlinks, links; of several events for one cell or
-    synapse the first counts. Raises KeyError for ids of cells that are not alive in the circuit.
+    synapse the first counts, of the hand-overs of a cell those of the first rule. Raises KeyError for ids of cells that are not alive in the circuit.
     """
     dropped: Counter = Counter()
     deaths, dead, handed, faded, divisions, daughters, births, born = ({} for _ in range(8))
@@ -58,11 +60,12 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
         daughters[name] = len(population.parents) + np.arange(len(divisions[name]))
         births[name] = _births(circuit, name, events.of("birth", name))
         born[name] = len(population.parents) + len(daughters[name]) + np.arange(len(births[name]))
-    unlinked, links = {}, {}
+    unlinked, pruned, links = {}, {}, {}
     for name, projection in circuit.projections.items():
-        table = events.of("unlink", name)
+        table, pruned[name] = events.of("unlink", name), np.empty(0, np.int64)
         if len(dead[projection.source]) or len(dead[projection.target]):
             doomed = bereft(circuit, projection, dead, projection.rows(table["synapse"]))
+            pruned[name] = np.unique(table["synapse"][doomed])
             table = _without(table, doomed, f"{name}: unlinked and its cell dies", dropped)
         unlinked[name] = _first(table, "synapse", f"{name}: unlinked twice", dropped)
         table = events.of("link", name)
@@ -70,7 +73,7 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
             circuit.populations[end].rows(table[column])
             table = _without(table, np.isin(table[column], dead[end]), f"{name}: linked to a cell that dies", dropped)
         links[name] = table
-    return Settled(deaths, dead, handed, faded, divisions, daughters, births, born, unlinked, links), dropped
+    return Settled(deaths, dead, handed, faded, divisions, daughters, births, born, unlinked, pruned, links), dropped
 
 
 def _deaths(population: Population, table: np.ndarray, dropped: Counter) -> np.ndarray:
@@ -83,6 +86,8 @@ def _deaths(population: Population, table: np.ndarray, dropped: Counter) -> np.n
 def _handed(population: Population, table: np.ndarray, dead: np.ndarray, dropped: Counter) -> np.ndarray:
     population.rows(table["heir"])
     table = _without(table, ~np.isin(table["cell"], dead), f"{population.name}: hands over and does not die", dropped)
+    _, first, cell = np.unique(table["cell"], return_index=True, return_inverse=True)
+    table = _without(table, table["rule"] != table["rule"][first][cell], f"{population.name}: handed over twice", dropped)
     return _without(table, np.isin(table["heir"], dead), f"{population.name}: handed over to a cell that dies", dropped)
 
 

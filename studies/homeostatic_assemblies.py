@@ -15,7 +15,7 @@ a group that was not stimulated, and turnover by chance: a ratio of 1. Simulated
 
 References: Gallinaro & Rotter (2018), doi:10.1038/s41598-018-22077-3 (the finding; network, protocol and growth are those of the authors'
 own reduced version of it, github.com/juliavg/assembly-structural-plasticity); Butz & van Ooyen (2013), doi:10.1371/journal.pcbi.1003259 (the rule).
-Runtime on 2 cores, after the first compile (some seconds): smoke some seconds, small one minute, full six minutes.
+Runtime on 2 cores, after the first compile (some seconds): smoke some seconds, small one minute, full five minutes.
 """
 
 from dataclasses import dataclass

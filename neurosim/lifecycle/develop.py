@@ -64,9 +64,7 @@ def develop(
             print(f"{keep.path}: this life of {life.epochs} epochs is finished; its history is read", file=sys.stderr)
             return history
         if progress is True:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", TimeScaleWarning)  # the table says what is too close
-                print(time_scales(started, life), file=sys.stderr)
+            _tell(started, life)
         bar = stack.enter_context(tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False))
         bar.update(len(history.epochs) - 1)
         pressed = stack.enter_context(noted_interrupts())
@@ -93,6 +91,13 @@ def develop(
                     book.note(f"failed: {type(error).__name__}: {error}")
             raise
     return history
+
+
+def _tell(circuit: Circuit, life: Lifecycle) -> None:
+    """Print the time scales of a life."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TimeScaleWarning)  # the table says what is too close
+        print(time_scales(circuit, life), file=sys.stderr)
 
 
 def _live(history: History, life: Lifecycle, inputs, record, measure, running, pressed) -> Iterator[Recording | None]:

@@ -12,7 +12,7 @@ from neurosim.events import Events
 from neurosim.lifecycle.element_pairing import Wires, paired
 from neurosim.lifecycle.elements import AxonalElements, DendriticElements, ElementBook, Elements
 from neurosim.lifecycle.schedules import checked_by_epoch
-from neurosim.lifecycle.where import check_where, likelihood_of
+from neurosim.lifecycle.where import check_where, likelihood_of, listed
 from neurosim.models import psp
 from neurosim.projection import Recipe, check_delays, check_values
 from neurosim.units import quantity, second
@@ -62,7 +62,7 @@ class ElementWiring:
         _check_names(self.pools)
         _check_calcium(self.pools)
         object.__setattr__(self, "_groups", _grouped(self.pools))
-        for one in self._where:
+        for one in listed(self.where):
             if isinstance(one, DistanceKernel) and (one.contacts != 1 or one.autapses):
                 raise ValueError(f"{one!r} has contacts or autapses of its own; give the ElementWiring contacts=... or autapses=...")
             if not isinstance(one, DistanceKernel) and not hasattr(one, "likelihood"):
@@ -74,12 +74,6 @@ class ElementWiring:
     def pools(self) -> tuple[Elements, ...]:
         """The pools of elements, axonal ones first."""
         return (*self.axonal, *self.dendritic)
-
-    @property
-    def _where(self) -> Sequence:
-        if self.where is None:
-            return ()
-        return self.where if isinstance(self.where, (list, tuple)) else (self.where,)
 
     @property
     def projections(self) -> list[str]:
@@ -100,7 +94,7 @@ class ElementWiring:
             pool.check(circuit)
         for name in self.projections:
             projection, what = circuit[name], f"new synapses of {name!r}"
-            check_where(self._where, circuit, projection)
+            check_where(listed(self.where), circuit, projection)
             recipe = self._recipe(projection)
             if isinstance(recipe.delay, Conduction):
                 for end in (projection.source, projection.target):
@@ -121,7 +115,7 @@ class ElementWiring:
             (pre_pool, pre), (post_pool, post) = paired(*vacant, rng)
             for (one, other), name in joined.items():
                 pairs = (pre_pool == one) & (post_pool == other)
-                likelihood, _ = likelihood_of(self._where, circuit, recording, circuit[name])
+                likelihood, _ = likelihood_of(listed(self.where), circuit, recording, circuit[name])
                 events += self._linked(wires, name, (pre[pairs], post[pairs]), likelihood, rng)
         return events
 

@@ -1,6 +1,5 @@
 """How many synapses grow at a boundary, and where."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from neurosim.lifecycle.amounts import check_hazard, probability
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.vacancies import Places, absent_pairs, ranks, taken_places, waiting
-from neurosim.lifecycle.where import Permitted, check_where, likelihood_of
+from neurosim.lifecycle.where import Permitted, check_where, likelihood_of, listed
 from neurosim.wiring import DistanceKernel
 
 
@@ -79,17 +78,11 @@ class Growth:
         if not self._counts:
             check_hazard(self.amount, "amount of Growth")
         _check_number(self.contacts, "contacts of Growth", 1)
-        for one in self._where:
+        for one in listed(self.where):
             if isinstance(one, DistanceKernel) and (one.contacts != 1 or one.autapses):
                 raise ValueError(f"{one!r} has contacts or autapses of its own, which do not grow; give Growth(..., contacts=...)")
             if not isinstance(one, (DistanceKernel, Permitted)) and not hasattr(one, "likelihood"):
                 raise TypeError(f"where of Growth holds {one!r}; give ns.DistanceKernel, ns.Correlated or ns.Permitted")
-
-    @property
-    def _where(self) -> Sequence:
-        if self.where is None:
-            return ()
-        return self.where if isinstance(self.where, (list, tuple)) else (self.where,)
 
     @property
     def _counts(self) -> bool:
@@ -103,7 +96,7 @@ class Growth:
     def check(self, circuit, name: str) -> None:
         """Raise ValueError where a projection cannot grow so: too few places, no positions, permitted cells that never existed."""
         projection = circuit.projections[name]
-        check_where(self._where, circuit, projection)
+        check_where(listed(self.where), circuit, projection)
         if self._counts:
             sources, targets = (len(circuit.populations[side]) for side in (projection.source, projection.target))
             places = self.contacts * (sources - (projection.source == projection.target))
@@ -114,9 +107,9 @@ class Growth:
         projection = circuit.projections[name]
         source, target = circuit.populations[projection.source], circuit.populations[projection.target]
         pre, post = source.rows(projection.synapses["pre"]), target.rows(projection.synapses["post"])
-        likelihood, top = likelihood_of(self._where, circuit, recording, projection)
+        likelihood, top = likelihood_of(listed(self.where), circuit, recording, projection)
         need = self.amount.need(post, pruned, len(target)) if self._counts else None
-        permitted = [one.rows(source, target) for one in self._where if isinstance(one, Permitted)]
+        permitted = [one.rows(source, target) for one in listed(self.where) if isinstance(one, Permitted)]
         grid = ((len(source), len(target)), pre, post, source is target)
         if permitted:
             listed = permitted[0]

@@ -43,6 +43,7 @@ class Correlated:
         height = max(1, ENUMERATED // source.shape[1])
 
         def of(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
+            """Correlate pairs of rows, a block at a time."""
             r = np.empty(len(pre))
             for start in range(0, len(pre), height):
                 block = slice(start, start + height)
@@ -105,6 +106,13 @@ class Permitted:
         number = np.arange(len(pair)) - np.repeat(np.cumsum(many) - many, many)
         i, j = np.divmod(number, many_post[pair])
         return distinct(of_pre[first_pre[pair] + i] * len(target) + of_post[first_post[pair] + j])
+
+
+def listed(where) -> Sequence:
+    """Return what says where synapses grow as a list: of none, one or several."""
+    if where is None:
+        return ()
+    return where if isinstance(where, (list, tuple)) else (where,)
 
 
 def likelihood_of(where: Sequence, circuit, recording, projection) -> tuple[Callable | None, float]:

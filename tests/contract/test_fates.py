@@ -382,3 +382,25 @@ def test_whatever_happens_strength_cells_and_structure_are_as_the_events_say(see
     again = ns.replay(first, accepted)
     assert again["exc"].cells.replace(birth=now["exc"].cells["birth"]) == now["exc"].cells
     assert all(again[name].synapses == now[name].synapses for name in NAMES)
+
+
+def test_two_rules_that_kill_a_cell_hand_it_over_once():
+    now, label = build(CELL), "first"
+    one, other = (ns.Events.kill("exc", [1]) + ns.Events.hand_over("exc", [1, 1], heirs, 0.5) for heirs in ([2, 3], [4, 5]))
+    edit = ns.plan(now, one.labelled(label) + other.labelled("second"))
+    assert edit.dropped == {"exc: killed twice": 1, "exc: handed over twice": 2}
+    assert edit.settled.handed["exc"]["heir"].tolist() == [2, 3]
+    together = ns.plan(now, one.labelled(label) + other.labelled(label))  # the control: heirs of one rule
+    assert len(together.settled.handed["exc"]) == 4
+
+
+def test_heirs_do_not_get_what_is_pruned():
+    now = build(CELL, contacts=1)
+    table = now["fixed"].synapses
+    own = table["id"][(table["pre"] == 1) & ~np.isin(table["post"], [1, 2])]
+    fate = ns.Events.kill("exc", [1]) + ns.Events.hand_over("exc", [1], [2])
+    counts = [
+        int((ns.apply(now, fate + more)["fixed"].synapses["parent"] >= 0).sum())
+        for more in (ns.Events(), ns.Events.unlink("fixed", own[:2]))
+    ]
+    assert len(own) > 2 and counts[0] - counts[1] == 2
