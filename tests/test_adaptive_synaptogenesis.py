@@ -13,20 +13,18 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import pytest
-from scipy import stats
 
 import neurosim as ns
 from neurosim.lifecycle.books import begun, kept
 from neurosim.recording import PartRecording, Recording, SpikeTrains
-from neurosim.units import Hz, nS, second
+from neurosim.units import nS, second
 
 CLASSES, LINES, UNITS = 5, 20, 20  # lines of input a class
 PRESENT, ABSENT = 0.7, 0.1  # how often a line is active with its own class, and with another
-SHOWN, DT, EPOCHS = 20, 0.05, 300  # patterns in an epoch of a second, one a step
+SHOWN, DT, EPOCHS = 20, 0.05, 150  # patterns in an epoch of a second, one a step
 THETA, NEW, SHED, LEARNING = 1.0, 0.1, 0.01, 0.02  # the first three in nS
 TARGET = 2.0  # Hz: half of the rate at which each class comes
-HAZARDS = (0.0025, 0.0125, 0.0625, 0.3125)  # of each absent synapse of a receptive unit, a second
+HAZARDS = (0.005, 0.02, 0.08, 0.32)  # of each absent synapse of a receptive unit, a second
 SEEDS = tuple(range(1, 9))
 
 
@@ -87,3 +85,20 @@ def lived(hazard, seed, first=0.0):
         now = ns.apply(now, rewiring(now, recording, rng)).updated({}, epoch=epoch + 1)
         numbers.append(len(now["pathway"]) / UNITS)
     return now, np.array(numbers), np.array(ready)
+
+
+@cache
+def adult(hazard, seed, first=0.0):
+    """Return how often the adult units tell the class of a pattern wrongly, and synapses that a pattern makes active, a unit.
+
+    The class is the likeliest one, had units been independent, by how often each answers each class.
+    """
+    now, rng = lived(hazard, seed, first)[0], np.random.default_rng([seed, 1])
+    weights = matrix(now)
+    of, seen = patterns(4000, rng)
+    active = seen @ weights >= THETA
+    often = np.clip([active[of == one].mean(axis=0) for one in range(CLASSES)], 1e-3, 1 - 1e-3)
+    of, seen = patterns(4000, rng)
+    active = seen @ weights >= THETA
+    likeliest = (active @ np.log(often).T + ~active @ np.log(1 - often).T).argmax(axis=1)
+    return np.mean(likeliest != of), (seen @ (weights > 0)).mean()

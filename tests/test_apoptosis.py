@@ -197,7 +197,9 @@ class Named:
 MISTAKES = [
     ({"fade": 1.0}, ValueError, r"apoptosis in 'exc' fades by a factor of 1.0; give a number between 0 and 1"),
     ({"fade": 0}, ValueError, r"fades by a factor of 0"),
-    ({"floor": -1}, ValueError, r"leaves -1 cells; give floor=0 or more"),
+    ({"floor": -1}, ValueError, r"leaves -1 cells; give a whole number, 0 or more"),
+    ({"floor": 2.5}, ValueError, r"leaves 2.5 cells; give a whole number"),
+    ({"hazard": [1, 2] * Hz}, ValueError, r"hazard of Apoptosis in 'exc' is \[1\. 2\.\] Hz; give a rate of 0 or more"),
     ({"heirs": 2}, TypeError, r"heirs of apoptosis in 'exc' are 2; give ns.Heirs\(number\)"),
     ({"hazard": -1 / second}, ValueError, r"hazard of Apoptosis in 'exc' is -1"),
     ({"hazard": 1 / second, "count": 1}, ValueError, r"both a hazard and a count"),

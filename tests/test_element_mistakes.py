@@ -2,18 +2,11 @@
 
 import numpy as np
 import pytest
-from test_elements import STILL, circuit, lived
+from test_elements import axon, circuit, dendrite, lived
 
 import neurosim as ns
-from neurosim.units import Hz, ms, mV, nS, second, um
-
-
-def axon(population="exc", name="axon", projections="exc_to_exc", curve=STILL, **others):
-    return ns.AxonalElements(population, name, curve, projections, **others)
-
-
-def dendrite(population="exc", name="den", projections="exc_to_exc", curve=STILL, **others):
-    return ns.DendriticElements(population, name, curve, projections, **others)
+from neurosim.lifecycle.books import begun
+from neurosim.units import Hz, metre, ms, mV, nS, second, um
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,14 @@ def wiring(curve=STILL, vacancy=None, **others):
     return ns.ElementWiring(axonal, dendritic, **others)
 
 
+def axon(population="exc", name="axon", projections="exc_to_exc", curve=STILL, **others):
+    return ns.AxonalElements(population, name, curve, projections, **others)
+
+
+def dendrite(population="exc", name="den", projections="exc_to_exc", curve=STILL, **others):
+    return ns.DendriticElements(population, name, curve, projections, **others)
+
+
 def recorded(now, rate=0.0, duration=1.0, seed=0):
     """A recording in which all cells spike at random at one rate."""
     parts, generator = {}, rng(seed)

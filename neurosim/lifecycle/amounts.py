@@ -43,14 +43,19 @@ def check_amount(rule) -> None:
     if rule.hazard is not None and rule.count is not None:
         raise ValueError(f"{what} has both a hazard and a count; give one of them, or neither for all that are selected")
     check_hazard(rule.hazard, f"hazard of {what}")
-    if rule.count is not None and (isinstance(rule.count, bool) or not isinstance(rule.count, (int, np.integer)) or rule.count < 0):
-        raise ValueError(f"count of {what} is {rule.count!r}; give a whole number, 0 or more")
+    check_cells(rule.count, f"count of {what} is", 0)
 
 
 def check_hazard(hazard, what: str) -> None:
-    """Raise unless a hazard is None or a rate (1/time), 0 or more."""
-    if hazard is not None and not to_si(hazard, Hz, what) >= 0:
+    """Raise unless a hazard is None or one rate (1/time), 0 or more."""
+    if hazard is not None and (np.ndim(hazard) or not to_si(hazard, Hz, what) >= 0):
         raise ValueError(f"{what} is {hazard}; give a rate of 0 or more, such as 1/second")
+
+
+def check_cells(number, what: str, least: int) -> None:
+    """Raise ValueError unless a number is None or a whole number of cells, so many at least."""
+    if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < least):
+        raise ValueError(f"{what} {number!r} cells; give a whole number, {least} or more")
 
 
 def check_name(rule, name: str, known) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from neurosim.events import Events
 from neurosim.ledger import FADING, IMMORTAL
-from neurosim.lifecycle.amounts import check_amount, check_name, choose, first
+from neurosim.lifecycle.amounts import check_amount, check_cells, check_name, choose, first
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.selection import Everyone, Selected, books_needed, check_selection
 from neurosim.lifecycle.where import Correlated
@@ -85,8 +85,7 @@ class Apoptosis:
         if checked_by_epoch(self):
             return
         check_amount(self)
-        if self.floor < 0:
-            raise ValueError(f"apoptosis in {self.population!r} leaves {self.floor} cells; give floor=0 or more")
+        check_cells(self.floor, f"apoptosis in {self.population!r} leaves", 0)
         if self.fade is not None and not 0 < self.fade < 1:
             raise ValueError(f"apoptosis in {self.population!r} fades by a factor of {self.fade!r}; give a number between 0 and 1")
         if self.heirs is not None and not callable(self.heirs):

@@ -112,10 +112,10 @@ class Growth:
         permitted = [one.rows(source, target) for one in listed(self.where) if isinstance(one, Permitted)]
         grid = ((len(source), len(target)), pre, post, source is target)
         if permitted:
-            listed = permitted[0]
+            allowed = permitted[0]
             for other in permitted[1:]:
-                listed = np.intersect1d(listed, other, assume_unique=True)
-            return self._listed(grid, listed, likelihood, need, recording, rng)
+                allowed = np.intersect1d(allowed, other, assume_unique=True)
+            return self._listed(grid, allowed, likelihood, need, recording, rng)
         if need is None:
             return self._by_hazard(grid, likelihood, top, recording, rng)
         if likelihood is None and len(need) == 1 and isinstance(self.amount, Total):
