@@ -131,7 +131,8 @@ class Circuit:
     def with_ledgers(self, ledgers: Mapping[str, Sequence[Ledger]]) -> "Circuit":
         """Return the circuit with columns that rules keep, by population or projection; those that are there already stay as they are.
 
-        Raises KeyError for an unknown part and ValueError for a name that means something else there.
+        Raises KeyError for an unknown part and ValueError for a name that means something else there, or a ledger that is bound to ends of
+        projections at which these cells do not stand.
         """
         parts = {}
         for name, wanted in ledgers.items():
@@ -139,6 +140,7 @@ class Circuit:
             table, kind = (part.cells, "cells") if name in self.populations else (part.synapses, "synapses")
             known, columns = dict(part.ledgers), {}
             for ledger in wanted:
+                self._check_bound(name, ledger)
                 if known.setdefault(ledger.name, ledger) != ledger:
                     raise ValueError(
                         f"two rules keep {ledger.name!r} of {name!r} differently, as {known[ledger.name]} and {ledger}; give one another name"
@@ -147,12 +149,19 @@ class Circuit:
                     if ledger.name not in (part.model if kind == "cells" else part.synapse).variables:
                         raise ValueError(f"{name!r} has no state variable {ledger.name!r}; leave state out for a ledger of that name")
                 elif ledger.name not in part.ledgers:
-                    if ledger.name in table or hasattr(type(part), ledger.name):
+                    if ledger.name in table or hasattr(part, ledger.name):
                         raise ValueError(f"{name!r} has a {ledger.name!r} already, which no rule can keep; give the ledger another name")
                     columns[ledger.name] = np.full(len(part), ledger.first_si)
             if len(known) > len(part.ledgers):
                 parts[name] = replace(part, ledgers=known, **{kind: table.replace(**columns)})
         return self.updated(parts)
+
+    def _check_bound(self, name: str, ledger: Ledger) -> None:
+        for projection, end in ledger.bound:
+            one = self.projections.get(projection)
+            if one is None or (one.source if end == "pre" else one.target) != name:
+                ends = "which is not in the circuit" if one is None else f"which goes from {one.source!r} to {one.target!r}"
+                raise ValueError(f'ledger {ledger.name!r} of {name!r} is bound to the "{end}" end of {projection!r}, {ends}; name one of its own')
 
     def protect(self, name: str, cells=None) -> "Circuit":
         """Return the circuit with cells of a population (ids; None: all of them) that no rule can kill: what proposes it is dropped and counted.

@@ -36,8 +36,8 @@ class Ledger:
         what = f"ledger {self.name!r}"
         if not isinstance(self.name, str) or not self.name.isidentifier() or self.name.startswith("_"):
             raise ValueError(f"{self.name!r} cannot name a ledger; use letters, digits and underscores, beginning with a letter")
-        if not np.isfinite(self.first_si):
-            raise ValueError(f"{what} begins with {self.first}; give a finite value")
+        if np.ndim(self.first) or not np.isfinite(self.first_si):
+            raise ValueError(f"{what} begins with {self.first}; give one finite value")
         if self.division not in DIVISIONS:
             raise ValueError(f"division of {what} is {self.division!r}; give one of {', '.join(DIVISIONS)}")
         if not 0 <= self.share <= 1:

@@ -6,13 +6,16 @@ import numpy as np
 
 from neurosim.circuit import Circuit
 from neurosim.descent import levels
+from neurosim.distributions import Distribution
 from neurosim.edit import TableEdit
 from neurosim.ledger import FADING, Ledger
+from neurosim.models.checks import check_divisor
 from neurosim.population import MOTHERLESS, NEVER, Population, ready
 from neurosim.projection import Projection, check_delays, check_values, first_columns, new_synapses
-from neurosim.randomness import generator, normal, stream_key
+from neurosim.randomness import generator, normal, stream_key, uniform
 from neurosim.settle import Settled
 from neurosim.table import Table, distinct, over_ids
+from neurosim.units import Quantity, quantity
 from neurosim.wiring import Side
 
 NONE = np.empty(0, np.int64)
@@ -29,7 +32,7 @@ def edit_cells(circuit: Circuit, population: Population, settled: Settled) -> Ta
         values["position"] = np.concatenate([_beside(population, divisions), np.stack([births[axis] for axis in "xyz"], axis=1)])
     removed = np.sort(population.rows(settled.dead[name]))
     origin = np.concatenate([population.rows(mothers), np.full(count, -1)])
-    return TableEdit(removed, origin, values, first_cells(population, count) if count else {}, {}, len(population))
+    return TableEdit(removed, origin, values, first_cells(population, births["key"]) if count else {}, {}, len(population))
 
 
 def parents_after(population: Population, settled: Settled) -> np.ndarray:
@@ -38,16 +41,39 @@ def parents_after(population: Population, settled: Settled) -> np.ndarray:
     return np.concatenate([population.parents, settled.divisions[name]["mother"], np.full(len(settled.births[name]), MOTHERLESS)])
 
 
-def first_cells(population: Population, count: int) -> dict[str, np.ndarray]:
-    """Return the columns of cells in the first state of their model: silent so far, in no noise yet, with the first value of every ledger."""
-    model = population.model
-    columns = {name: np.full(count, value) for name, value in model.initial_values().items()}
+def first_cells(population: Population, keys: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns of cells in the first state of their model: silent so far, in no noise yet, with the first value of every ledger.
+
+    `keys` are those of their births, from which the parameters follow that each draws for itself.
+    """
+    model, count = population.model, len(keys)
+    initial = model.initial_values(_own(population, keys))
+    columns = {name: np.array(np.broadcast_to(np.asarray(value, dtype=float), count)) for name, value in initial.items()}
     if not model.source:
         columns |= {"lastspike": np.full(count, NEVER), "not_refractory": ready(model, columns, count)}
     columns |= {name: np.full(count, ledger.first_si) for name, ledger in population.ledgers.items()}
     columns |= {"spikes": np.zeros(count, np.int64), "memory": np.zeros(count, bool)}
     known = {"id", "parent", "birth", "position"}
     return columns | {name: np.zeros(count, population.cells[name].dtype) for name in population.cells if name not in known | set(columns)}
+
+
+def _own(population: Population, keys: np.ndarray) -> dict[str, Quantity]:
+    """Return the parameters of their own of newborn cells; raise ValueError where one that is drawn cannot be.
+
+    What a ledger says, such as that of an immature value, goes before.
+    """
+    own = {}
+    for name, given in population.spread.items():
+        what, dimensions = f"{name} of a newborn cell in population {population.name!r}", population.model.variables[name]
+        if name in population.ledgers:
+            values = population.ledgers[name].first_si
+        elif isinstance(given, Distribution):
+            values = np.asarray(given.quantile(uniform(stream_key(0, f"birth/{population.name}/{name}"), keys, 0)))
+        else:
+            values = float(np.asarray(given))
+        check_divisor(population.model, name, dimensions, values, what)
+        own[name] = quantity(np.full(len(keys), values), dimensions)
+    return own
 
 
 def _beside(population: Population, divisions: np.ndarray) -> np.ndarray:

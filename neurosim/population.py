@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,8 @@ class Population:
     synapses are frozen), every state variable in SI units and, unless the cells are spike sources, lastspike (s) and not_refractory.
     `parents[i]` is the parent of id i for every id ever issued, so that a cell finds the inputs of its ancestors (FOUNDER for a
     founder, MOTHERLESS for a cell born later without a mother in this population). `ledgers` describe the columns that rules keep.
-    `scatter` (m) is how far from her mother a daughter stands. State variables and ledgers are attributes with units: ``population.v``.
+    `scatter` (m) is how far from her mother a daughter stands, `spread` has the distributions from which cells born without a mother draw
+    parameters of their own. State variables and ledgers are attributes with units: ``population.v``.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Population:
     shared: Mapping[str, float]
     ledgers: Mapping[str, Ledger] = field(default_factory=dict)
     scatter: float = 0.0
+    spread: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -86,11 +89,14 @@ class Population:
     def placing(self, distance: Quantity) -> "Population":
         """Return the population with daughters that stand away from their mothers: by a normal deviate of this width along each axis.
 
-        In a population that lies in one plane, all z being 0, they stay in it. Raises ValueError for a negative distance and TypeError for no length.
+        In a population that lies in one plane, all z being 0, they stay in it. Raises ValueError for a negative distance or cells without positions
+        and TypeError for no length.
         """
         scatter = to_si(distance, metre, f"distance of daughters in population {self.name!r}")
         if not 0 <= scatter < np.inf:
             raise ValueError(f"daughters in population {self.name!r} are to stand {distance} from their mothers; give 0 or more")
+        if scatter and len(self) and np.isnan(self.cells["position"]).all():
+            raise ValueError(f"daughters in population {self.name!r} are to stand beside mothers that have no positions; create it with positions=...")
         return replace(self, scatter=float(scatter))
 
 
@@ -102,7 +108,8 @@ def create(
     `model` is a CellModel, a catalogue name or the path of a model file. `sign` is "excitatory", "inhibitory" or None
     (undeclared); projections keep a declared sign. `positions` is a quantity of shape (size, 3) or (size, 2). `state`
     maps state variables to their first values: a quantity, an array of quantities or a distribution drawn with `seed`;
-    `spread` gives each cell its own value of parameters in the same way. They are state variables then: a daughter has her mother's.
+    `spread` gives each cell its own value of parameters in the same way. They are state variables then: a daughter has her mother's, a
+    cell born without a mother draws its own, or has that of the model file where values were given one by one.
     A `size` of None makes a population all of whose cells are yet to be born. Raises ValueError for a name that is no identifier, a size below 1 or an unknown sign, TypeError for a wrong dimension.
     """
     model = model if isinstance(model, CellModel) else load_cell(model)
@@ -145,7 +152,8 @@ def create(
     if not model.source:
         columns["lastspike"] = np.full(size, NEVER)
         columns["not_refractory"] = ready(model, columns, size)
-    return Population(name, model, Table(columns), np.full(size, FOUNDER), sign, dict(model.shared))
+    again = {key: value for key, value in (spread or {}).items() if not np.ndim(value)}
+    return Population(name, model, Table(columns), np.full(size, FOUNDER), sign, dict(model.shared), spread=again)
 
 
 def check_name(name: str, what: str) -> None:

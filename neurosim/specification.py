@@ -74,6 +74,7 @@ def _circuit(circuit: Circuit) -> dict:
         model = population.model.specification()
         parts[name] = {"cells": len(population), "sign": population.sign, "model": model, "state": _table(population.cells)}
         parts[name] |= {"ledgers": specification(list(population.ledgers.values())), "scatter": population.scatter}
+        parts[name]["spread"] = specification(dict(population.spread))
     for name, projection in circuit.projections.items():
         synapse = projection.synapse.specification()
         recipe = specification(projection.recipe)

@@ -39,6 +39,7 @@ def circuit_archive(circuit: Circuit) -> tuple[dict, dict[str, np.ndarray]]:
                 "shared": dict(population.shared),
                 "ledgers": _ledgers_to(population),
                 "scatter": population.scatter,
+                "spread": {key: _values_to(value) for key, value in population.spread.items()},
             }  # fmt: skip
         )
         arrays |= {f"{name}/cells/{column}": values for column, values in population.cells.items()}
@@ -73,6 +74,7 @@ def _circuit(about: Mapping, arrays: Mapping[str, np.ndarray]) -> Circuit:
         populations[name] = Population(
             name, model, _table(arrays, f"{name}/cells/"), arrays[f"{name}/parents"], entry["sign"], entry["shared"],
             _ledgers_from(entry["ledgers"]), entry["scatter"],
+            {key: _values_from(value) for key, value in entry["spread"].items()},
         )  # fmt: skip
     projections = []
     for entry in about["projections"]:

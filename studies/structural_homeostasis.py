@@ -11,11 +11,11 @@ cells are iaf_psc_alpha with the defaults of that model. One excitatory spike th
 
 Expected finding: with updates every 100 ms mean calcium comes to both set-points, synapses settle, and both simulators do the same all
 along: numbers of synapses differ by less than 10 %, mean calcium by less than 5 % (margins set beforehand). With updates every 10 s, as
-long as the time constant of calcium, synapses come too late, and activity overshoots and swings. Both simulators do the same for
-the first 100 s; then inhibitory cells are above their set-point and lose several elements between two updates. Here as many
-synapses break. NEST 3.10 breaks them too, but whenever a synapse breaks at a cell that still has more of them than elements, it raises the
-elements to the synapses that are left: but for one they are vacant at once and find new partners in the same update. So in NEST the
-overshoot is smaller, and numbers at the end differ. An element that is lost by several between updates is an artefact of long ones.
+long as the time constant of calcium, synapses come too late, and activity overshoots and swings. For the first
+100 s both simulators still do nearly the same (within 5 %); then inhibitory cells are above their set-point and lose several elements
+between two updates, and numbers at the end are those of a seed. NEST 3.10 does not break as many synapses then as elements were lost:
+whenever one breaks at a cell that has too many, it raises the elements to the synapses that are left, so that all but one of those
+that break are replaced in the same update.
 
 References: Butz & van Ooyen (2013), doi:10.1371/journal.pcbi.1003259 (rule); Diaz-Pier et al. (2016), doi:10.3389/fnana.2016.00057
 (rule in NEST); NEST 3.10, pynest/examples/structural_plasticity.py (parameters).

@@ -19,12 +19,12 @@ from neurosim.lifecycle.books import begun, kept
 from neurosim.recording import PartRecording, Recording, SpikeTrains
 from neurosim.units import nS, second
 
-CLASSES, LINES, UNITS = 5, 20, 20  # lines of input a class
+CLASSES, LINES, UNITS = 5, 20, 30  # lines of input a class
 PRESENT, ABSENT = 0.7, 0.1  # how often a line is active with its own class, and with another
 SHOWN, DT, EPOCHS = 20, 0.05, 150  # patterns in an epoch of a second, one a step
 THETA, NEW, SHED, LEARNING = 1.0, 0.1, 0.01, 0.02  # the first three in nS
 TARGET = 2.0  # Hz: half of the rate at which each class comes
-HAZARDS = (0.005, 0.02, 0.08, 0.32)  # of each absent synapse of a receptive unit, a second
+HAZARDS = (0.005, 0.01, 0.04, 0.32)  # of each absent synapse of a receptive unit, a second
 SEEDS = tuple(range(1, 9))
 
 
@@ -101,4 +101,4 @@ def adult(hazard, seed, first=0.0):
     of, seen = patterns(4000, rng)
     active = seen @ weights >= THETA
     likeliest = (active @ np.log(often).T + ~active @ np.log(1 - often).T).argmax(axis=1)
-    return np.mean(likeliest != of), (seen @ (weights > 0)).mean()
+    return np.mean(likeliest != of), (seen.astype(float) @ (weights > 0)).mean()

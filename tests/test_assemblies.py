@@ -54,13 +54,14 @@ def test_random_groups_part_the_others(study):
     assert found["within"] == found["between"] == 0
 
 
-# Synapses a pair: means of six seeds of the network that the authors published, built by a script of our own in NEST 3.10 with the same
-# target of 39.5 Hz: at the end of growth, of the stimulus, and 30 and 60 s later.
-IN_NEST = {"within": (0.100, 0.0008, 0.401, 0.323), "between": (0.0997, 0.0082, 0.0665, 0.0752)}
+# Synapses a pair: means of four seeds of the network that the authors published, built by a script of our own in NEST 3.10, with the rate that
+# it has there with a fixed in-degree, 39.5 Hz, as the target: over the last 2 s of growth, of the stimulus, and of 30 and 60 s after it. At our
+# time step that rate is 39.1 Hz; with shorter ones it comes to that of NEST (0.1 Hz apart at 0.02 ms).
+IN_NEST = {"within": (0.1026, 0.0007, 0.4145, 0.3314), "between": (0.0996, 0.0087, 0.0664, 0.0750)}
 
 
 @pytest.mark.slow
-def test_assemblies_form_and_outlast_the_stimulus(tmp_path):
+def test_assemblies_form_and_outlast_the_stimulus(study, tmp_path):
     """Ten seeds at full scale: the finding of the paper, the numbers of the published network in NEST, and three controls."""
     done = run_study("homeostatic_assemblies", folder=tmp_path, timeout=3600)
     assert done.returncode == 0, done.stderr
@@ -78,7 +79,7 @@ def test_assemblies_form_and_outlast_the_stimulus(tmp_path):
             assert against(control, moment, one).equivalent
     assert against("stimulated", "before", one).equivalent
     assert against("stimulated", "stimulus", one).high < -0.5  # the stimulated lose one another first
-    assert means["rate"]["end"] == pytest.approx(39.5, rel=0.01)  # the structure is there although the rate is as before
+    assert means["rate"]["end"] == pytest.approx(float(study.TARGET), rel=0.01)  # the structure is there although the rate is as before
     for name, published in IN_NEST.items():
         ours = list(means[name].values())
         np.testing.assert_allclose(ours, published, rtol=0.1, atol=0.002)

@@ -11,7 +11,7 @@ from neurosim.edit import TableEdit, fly_on
 from neurosim.lifecycle.records import lived_epoch
 from neurosim.surgery import carry_out
 from neurosim.table import Table, among, distinct, over_ids
-from neurosim.units import nS
+from neurosim.units import ms, mV, nS
 
 # --- tables ----------------------------------------------------------------------------------------------------------
 
@@ -192,3 +192,38 @@ def test_only_what_users_put_together_is_checked():
     with pytest.raises(ValueError, match="has synapses of cell 8, which population 'exc' of this circuit has not"):
         grown = ns.apply(now, ns.Events.divide("exc", [0], rng=rng()))
         ns.Circuit([now["source"], now["exc"]], [grown["loop"]])
+
+
+# --- what events are given -----------------------------------------------------------------------------------------------
+
+SLIPS = {
+    "a mask": (lambda: ns.Events.kill("exc", np.ones(8, bool)), TypeError, r"cell of death events for 'exc' is of the type bool; give ids"),
+    "mothers by mask": (lambda: ns.Events.divide("exc", [True], rng=rng()), TypeError, r"mother of division events for 'exc' is of the type bool"),
+    "rates": (lambda: ns.Events.kill("exc", [1.7]), TypeError, r"of the type float64; give ids, which are whole numbers"),
+    "synapses by mask": (lambda: ns.Events.unlink("loop", [True, False]), TypeError, r"synapse of unlink events for 'loop' is of the type bool"),
+    "volts for siemens": (
+        lambda: ns.Events.link("loop", 0, 1, 1 * mV, 1 * ms), TypeError, r"links of 'loop' have weights in volt, but its receptor takes siemens"
+    ),
+    "one of two": (
+        lambda: ns.Events.link("loop", 0, 1, 1 * nS, 1 * ms) + ns.Events.link("loop", 0, 1, 1 * ms, 1 * ms).labelled("x"), TypeError, r"in second"
+    ),
+    "delay in siemens": (lambda: ns.Events.link("loop", 0, 1, 1 * nS, 1 * nS), TypeError, r"delay of links of 'loop' is 1\. nS, but it needs"),
+    "endless delay": (lambda: ns.Events.link("loop", 0, 1, 1 * nS, np.inf * ms), ValueError, r"delay of links of projection 'loop' is inf s; give finite"),
+    "no delay": (lambda: ns.Events.link("loop", 0, 1, 1 * nS, np.nan), ValueError, r"delay of links of projection 'loop' is nan s; give finite"),
+    "endless jitter": (lambda: ns.Events.divide("exc", 0, rng=rng(), jitter=np.inf), ValueError, r"jitter of a division is inf; give a finite number"),
+    "three shares": (lambda: ns.Events.divide("exc", 0, rng=rng(), share=(0.1, 0.2, 0.3)), ValueError, r"share of a division is \(0.1, 0.2, 0.3\)"),
+    "fewer than none": (lambda: ns.Events.bear("exc", -2, rng=rng()), ValueError, r"-2 cells are to be born in 'exc'; give 0 or more"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_events_that_cannot_be_meant(slip):
+    make, kind, words = SLIPS[slip]
+    with pytest.raises(kind, match=words):
+        ns.apply(circuit(), make())
+
+
+def test_events_take_ids_quantities_and_plain_numbers():
+    events = ns.Events.kill("exc", []) + ns.Events.link("loop", [0, 1], [2, 3], [1, 2] * nS, 2 * ms) + ns.Events.link("loop", 4, 5, 1e-9, 1e-3)
+    table = ns.apply(circuit(), events.labelled("mine"))["loop"].synapses
+    assert table["weight"][-3:].tolist() == [1e-9, 2e-9, 1e-9] and table["delay"][-3:].tolist() == [2e-3, 2e-3, 1e-3]

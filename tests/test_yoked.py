@@ -122,3 +122,12 @@ def test_another_life_is_refused(lived):
         ns.yoked(longer, lived)
     with pytest.raises(KeyError, match="events name 'exc', but this circuit knows only other"):
         ns.yoked(LIFE, lived).phases[0].rules[0].check(ns.Circuit([ns.create("other", "leaky_conductance", 3)]))
+
+
+def test_what_a_cell_hands_over_stays_in_parts_of_one_whole():
+    now = circuit()
+    lived_ = ns.Events.kill("exc", [5, 3]) + ns.Events.hand_over("exc", [5, 3, 3, 3], [0, 0, 1, 2], [1.0, 1 / 3, 1 / 3, 1 / 3])
+    chosen = ns.lifecycle.yoked.Yoked(0, [lived_])(now, None, rng()).of("handover", "exc")
+    parts = [chosen["part"][chosen["cell"] == cell].sum() for cell in np.unique(chosen["cell"])]
+    np.testing.assert_allclose(parts, [1.0, 1.0])
+    assert sorted(np.unique(chosen["cell"], return_counts=True)[1].tolist()) == [1, 3]

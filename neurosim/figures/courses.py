@@ -48,7 +48,7 @@ def courses(measured: Mapping, spans: Sequence = (), levels: Mapping | None = No
             numbers = {"mean": mean, "95 % low": mean - half, "95 % high": mean + half}
             blocks.append({"panel": title, "name": name, "time (s)": times, "seeds": len(values), **numbers})
         panel.set_ylabel(title)
-        panel.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+        panel.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     handles[drawn[0]] += [Patch(facecolor=SHADES[0], edgecolor="none", label=name) for name in dict.fromkeys(name for name, *_ in shaded)]
     time_axis(drawn, every.min(), every.max())
     figure.align_ylabels(drawn)

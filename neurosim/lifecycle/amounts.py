@@ -4,7 +4,7 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.lifecycle.schedules import Schedule
-from neurosim.lifecycle.selection import Selected
+from neurosim.lifecycle.selection import Selected, check_made
 from neurosim.units import Hz, Quantity, second, to_si
 
 
@@ -38,8 +38,9 @@ def slowed(hazard, factor: float):
 
 
 def check_amount(rule) -> None:
-    """Raise ValueError unless a rule has at most one of hazard and count, and a sensible one."""
+    """Raise ValueError unless a rule has at most one of hazard and count, and a sensible one; TypeError where `who` is no selection."""
     what = f"{type(rule).__name__} in {rule.population!r}"
+    check_made(rule.who)
     if rule.hazard is not None and rule.count is not None:
         raise ValueError(f"{what} has both a hazard and a count; give one of them, or neither for all that are selected")
     check_hazard(rule.hazard, f"hazard of {what}")

@@ -2,7 +2,7 @@
 
 A book is a frozen dataclass with ``ledgers(circuit)``, the ledgers that it keeps by part, and ``keep(circuit, recording)``, the new
 values (SI, one a row) of columns by (part, column); the part None stands for the circuit's notes. A rule tells what it reads by
-``books``. Equal books of several rules are kept once.
+``books``. Equal books of several rules are kept once. A book may name its ``notes``, which no other is then to keep.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,14 +11,16 @@ from dataclasses import replace
 import numpy as np
 
 from neurosim.circuit import Circuit
+from neurosim.lifecycle.schedules import at
 from neurosim.recording import Recording
 
 
-def books_of(rules: Iterable) -> list:
-    """Return the different books of rules, in the order in which they are named."""
+def books_of(rules: Iterable, epoch: int | None = None) -> list:
+    """Return the different books of rules, in the order in which they are named; those of schedules as they are in an epoch of their phase."""
     found = []
     for rule in rules:
         for book in getattr(rule, "books", ()):
+            book = book if epoch is None else at(book, epoch)
             if book not in found:
                 found.append(book)
     return found
@@ -29,40 +31,44 @@ def begun(circuit: Circuit, rules: Iterable) -> Circuit:
 
     Raises ValueError where two rules keep the same ledger differently.
     """
-    for book in books_of(rules):
+    for book in books_of(rules, 0):
         known = {*circuit.populations, *circuit.projections}  # a part that is not there is what the rules' own checks tell of
         circuit = circuit.with_ledgers({part: ledgers for part, ledgers in book.ledgers(circuit).items() if part in known})
     return circuit
 
 
-def check(circuit: Circuit, rules: Iterable) -> None:
+def check(circuit: Circuit, rules: Iterable, later: bool = False) -> None:
     """Check the rules of one phase and their books against a circuit with ledgers, where they have a ``check(circuit)``; raises what that does.
 
-    Raises ValueError where two different books keep the same ledger.
+    `later` says that the phase begins with other numbers of cells: a rule that has a ``check_later(circuit)`` is checked by that.
+    Raises ValueError where two different books keep the same ledger or note.
     """
     rules = list(rules)
     for one in (*rules, *books_of(rules)):
-        if hasattr(one, "check"):
+        if later and hasattr(one, "check_later"):
+            one.check_later(circuit)
+        elif hasattr(one, "check"):
             one.check(circuit)
-    keepers: dict[tuple[str, str], object] = {}
+    keepers: dict[tuple[str | None, str], object] = {}
     for book in books_of(rules):
-        for part, ledgers in book.ledgers(circuit).items():
-            for ledger in ledgers:
-                other = keepers.setdefault((part, ledger.name), book)
-                if type(other) is type(book) and other != book:
-                    raise ValueError(
-                        f"{ledger.name!r} of {part!r} is kept in two ways at once, by {other!r} and {book!r}; give one another ledger name"
-                    )
+        kept = [(part, ledger.name) for part, ledgers in book.ledgers(circuit).items() for ledger in ledgers]
+        for part, name in (*kept, *((None, note) for note in getattr(book, "notes", ()))):
+            other = keepers.setdefault((part, name), book)
+            if type(other) is type(book) and other != book:
+                what, which = (f"{name!r} of {part!r}", "ledger name") if part else (f"the note {name!r}", "label")
+                raise ValueError(f"{what} is kept in two ways at once, by {other!r} and {book!r}; give one another {which}")
 
 
-def kept(circuit: Circuit, recording: Recording, rules: Iterable) -> tuple[Circuit, dict[str, set[str]]]:
+def kept(circuit: Circuit, recording: Recording, rules: Iterable, epoch: int = 0) -> tuple[Circuit, dict[str, set[str]]]:
     """Let each book bring its columns up to date with an epoch; return the circuit, and which columns changed, by part.
+
+    The rules may have schedules, of which those of this `epoch` of their phase count (0 is its first).
 
     All books read the circuit as the epoch left it, whatever others have written: their order does not matter.
     """
     noted: dict[str, set[str]] = {}
     before = circuit
-    for book in books_of(rules):
+    for book in books_of(rules, epoch):
         entries = book.keep(before, recording)
         circuit = _entered(circuit, entries, book)
         for part, column in entries:

@@ -151,7 +151,7 @@ class _Ranked(ByTrait):
     def check_own(self) -> None:
         """Raise ValueError for a fraction outside [0, 1], and what else no circuit can make right."""
         super().check_own()
-        if not 0 <= self.fraction <= 1:
+        if not 0 <= to_si(self.fraction, DIMENSIONLESS, f"fraction of {type(self).__name__}") <= 1:
             raise ValueError(f"fraction of {type(self).__name__} is {self.fraction}; give a number from 0 to 1")
 
     def _count(self, size: int) -> int:

@@ -53,6 +53,7 @@ def develop(
     backend = backend or Brian2()
     given, circuit = circuit, _prepared(circuit, life)
     started = _check(circuit, life, inputs, record, backend)
+    _check_rules(started, life, measure)
     with ExitStack() as stack:
         book = None
         if keep is not None:
@@ -115,7 +116,7 @@ def _live(history: History, life: Lifecycle, inputs, record, measure, running, p
             raise TypeError(f"measure returned {values!r}; it returns a dict of numbers by name")
         recording.measures.update(values)
         rules = phase.labelled(number)
-        circuit, noted = kept(circuit, recording, [rule for _, rule in rules])
+        circuit, noted = kept(circuit, recording, phase.rules, number)
         edit, notes = _proposed(circuit, recording, rules, noted), circuit.notes
         # All that is to be told of the circuit before the edit is read now, and nobody keeps it: else it would have to be copied first.
         lived = lived_epoch(circuit, phase.name, recording, edit, values)
@@ -145,7 +146,7 @@ def _prepared(circuit: Circuit, life: Lifecycle) -> Circuit:
         raise TypeError(f"develop needs a lifecycle, not {life!r}; make one with ns.Lifecycle(epoch=..., phases=[...])")
     if not isinstance(circuit, Circuit):
         raise TypeError(f"develop needs a circuit, not {circuit!r}; make one with ns.Circuit([...], [...])")
-    return begun(circuit, [rule for phase in life.phases for _, rule in phase.labelled()])
+    return begun(circuit, [rule for phase in life.phases for rule in phase.rules])
 
 
 def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> Circuit:
@@ -161,9 +162,29 @@ def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> Circui
         start = started.step + passed * steps
         for one in inputs:
             one.check(started, started.dt_si, start, start + steps)
-    for phase in life.phases:
-        check_rules(started, [rule for _, rule in phase.labelled()])
     return started
+
+
+def _check_rules(circuit: Circuit, life: Lifecycle, measure) -> None:
+    """Check the rules of every phase as they are in each of its epochs, and that what they wait for is measured."""
+    acted = False
+    for phase in life.phases:
+        for epoch in range(phase.epochs if phase.scheduled else 1):
+            check_rules(circuit, [rule for _, rule in phase.labelled(epoch)], acted)
+        acted = acted or bool(phase.rules)
+        for name in _awaited(phase.rules):
+            if measure is None:
+                raise ValueError(
+                    f"phase {phase.name!r} waits for measure {name!r}, but nothing is measured; give develop(..., measure=...)"
+                )
+
+
+def _awaited(rules) -> Iterator[str]:
+    """Go through the names of the measures that rules, and those within them, wait for."""
+    for rule in rules:
+        if isinstance(getattr(rule, "measure", None), str):
+            yield rule.measure
+        yield from _awaited(getattr(rule, "nested", ()))
 
 
 def _wishes(record, history: History) -> list:

@@ -14,7 +14,7 @@ from neurosim.lifecycle.amounts import check_name
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.selection import books_needed
 from neurosim.models.energy import INFLUX, UNITS, Costs, atp_of
-from neurosim.units import Hz, quantity, second, to_si, unit_name
+from neurosim.units import DIMENSIONLESS, Hz, quantity, second, to_si, unit_name
 
 ENERGY = "energy"
 
@@ -26,7 +26,7 @@ class Energy:
     In each epoch of length T a cell gains `income` * T, a rate (ATP a second) or a trait in 1/time, and spends per_time * T, per_spike
     for each of its spikes and per_event for each spike that one of its synapses passes on to it (counted when it is emitted). These are
     what the model file says in [energy], but for those in `costs`; cells made with ``cell.with_energy()`` pay for their sodium influx,
-    a molecule for three ions, instead of for spikes. What is above `capacity` is spilled. Founders and cells without a mother begin with
+    a molecule for three ions, instead of for spikes; after a time in which nothing kept their energy, for an epoch's part of it. What is above `capacity` is spilled. Founders and cells without a mother begin with
     `first`; a division takes `cost`, and of the rest the mother keeps `share`. Income and costs are divided by `slowness`, see
     `rescaled`. Income, spending and what is spilled of the whole population are summed over its life in ``circuit.notes``, as
     "exc.energy.income", "exc.energy.spent" and "exc.energy.spilled".
@@ -48,7 +48,8 @@ class Energy:
         what = f"the energy of {self.population!r}"
         if not callable(self.income) and not 0 <= to_si(self.income, Hz, f"income of {what}") < math.inf:
             raise ValueError(f"income of {what} is {self.income}; give a rate of 0 or more, or a trait")
-        if not self.first <= self.capacity:
+        to_si(self.first, DIMENSIONLESS, f"first of {what}")
+        if not self.first <= to_si(self.capacity, DIMENSIONLESS, f"capacity of {what}"):
             raise ValueError(f"capacity of {what} is {self.capacity!r}, below what cells begin with ({self.first!r}); give at least that")
         if not 0 < self.slowness < math.inf:
             raise ValueError(f"slowness of {what} is {self.slowness!r}; give a number above 0")
@@ -71,6 +72,11 @@ class Energy:
         found = self.income.dimensions(circuit, self.population) if callable(self.income) else Hz.dim
         if found is not Hz.dim:
             raise TypeError(f"income of the energy of {self.population!r} is a trait in {unit_name(found)}; give one in Hz, ATP a second")
+        if self.costs is None and model.energy == Costs():
+            raise ValueError(
+                f"cells of {self.population!r} spend nothing, because the model file of {model.name!r} has no table [energy]; give it one, or "
+                "costs={'per_time': ..., 'per_spike': ..., 'per_event': ...}"
+            )
         if model.energy.sodium and INFLUX not in model.variables and "per_spike" not in (self.costs or {}):
             raise ValueError(
                 f"spikes of {self.population!r} cost what their sodium current carries, which its cells do not count; create them from "
@@ -91,13 +97,17 @@ class Energy:
         costs, counted = self._costs(circuit), self._counted(circuit)
         rate = self.income(circuit, recording, name) if callable(self.income) else to_si(self.income, Hz, "income")
         income = np.broadcast_to(np.asarray(rate, dtype=float) * duration, len(cells)) / self.slowness
-        spikes = atp_of(cells[INFLUX]) if counted else costs.per_spike * recording[name].counts
+        last = f"{name}.{ENERGY}.step"
+        lasted, since = (recording.stop_step - step for step in (recording.start_step, circuit.notes.get(last, 0)))
+        spikes = atp_of(cells[INFLUX]) * (lasted / since) if counted else costs.per_spike * recording[name].counts
         spent = (costs.per_time * duration + spikes + costs.per_event * arrived(circuit, recording, name)) / self.slowness
         energy = cells[ENERGY] + income - spent
         spilled = np.maximum(energy - self.capacity, 0.0)
         sums = {"income": income, "spent": spent, "spilled": spilled}
         kept = {(None, key): circuit.notes.get(key, 0.0) + sums[word].sum() for word in sums for key in [f"{name}.{ENERGY}.{word}"]}
-        return {(name, ENERGY): energy - spilled, **kept, **({(name, INFLUX): np.zeros(len(cells))} if counted else {})}
+        if counted:
+            kept |= {(name, INFLUX): np.zeros(len(cells)), (None, last): float(recording.stop_step)}
+        return {(name, ENERGY): energy - spilled, **kept}
 
     def __call__(self, circuit, recording, rng) -> Events:
         return Events()

@@ -71,6 +71,10 @@ class Extinction:
         """Raise what the rules raise for the circuit."""
         check(circuit, self.rules)
 
+    def check_later(self, circuit) -> None:
+        """Raise what the rules raise where other numbers of cells may be there by then."""
+        check(circuit, self.rules, later=True)
+
     def __call__(self, circuit, recording, rng) -> Events:
         events = Events()
         if circuit.notes[f"{label_of(self)}.due"]:
@@ -90,6 +94,11 @@ class Waves:
     patience: int
     cooldown: int
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes that are kept."""
+        return tuple(f"{self.label}.{name}" for name in NAMES)
+
     def ledgers(self, circuit) -> dict:
         """Return no ledgers: what is kept are notes of the circuit."""
         return {}
@@ -104,7 +113,7 @@ class Waves:
         else:
             waited += 1
             stale, best = self._judged(stale, best, circuit, recording)
-            due = waited == self.every or stale == self.patience
+            due = (self.every is not None and waited >= self.every) or stale >= self.patience
         if due:
             waited, stale, best, cooling = 0, -1, 0, self.cooldown
         return {

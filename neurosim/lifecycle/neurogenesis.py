@@ -78,7 +78,7 @@ class Births:
 
 @dataclass(frozen=True)
 class Neurogenesis(Births):
-    """Let new cells be born: in the first state of their model, without a mother and without synapses.
+    """Let new cells be born: in the first state of their model, without a mother and without synapses; parameters of their own they draw.
 
     `count` of them in each epoch, or as many as a Poisson process of this `rate` (1/time, of the whole population) makes; `until`
     is the size of the population at which that stops. `positions` are three lengths or distributions of lengths, one for each axis. They

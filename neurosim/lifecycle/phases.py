@@ -68,10 +68,11 @@ class Phase:
 
     def labelled(self, epoch: int = 0) -> list[tuple[str, Any]]:
         """Return the rules as they are in one epoch of the phase (0 is its first), with their labels, "phase/rule.name", unique in a life."""
-        return [(f"{self.name}/{label_of(rule)}", at(rule, epoch) if self._scheduled else rule) for rule in self.rules]
+        return [(f"{self.name}/{label_of(rule)}", at(rule, epoch) if self.scheduled else rule) for rule in self.rules]
 
     @cached_property
-    def _scheduled(self) -> bool:
+    def scheduled(self) -> bool:
+        """Whether any of the rules changes from epoch to epoch."""
         return any(True for _ in lengths(self.rules))
 
     def __str__(self) -> str:
@@ -91,7 +92,7 @@ class Lifecycle:
     phases: Sequence[Phase]
 
     def __post_init__(self):
-        if not to_si(self.epoch, second, "epoch of the lifecycle") > 0:
+        if np.ndim(self.epoch) or not to_si(self.epoch, second, "epoch of the lifecycle") > 0:
             raise ValueError(f"an epoch of the lifecycle lasts {self.epoch}; give a time above 0")
         _check_list(self.phases, "phases of the lifecycle")
         names = [phase.name for phase in self.phases]

@@ -12,7 +12,7 @@ from neurosim.events import Events
 from neurosim.lifecycle.amounts import check_hazard, check_name, choose
 from neurosim.lifecycle.growth import Growth
 from neurosim.lifecycle.schedules import checked_by_epoch
-from neurosim.lifecycle.selection import books_needed, check_selection, largest_incoming
+from neurosim.lifecycle.selection import books_needed, check_made, check_selection, largest_incoming
 from neurosim.projection import check_delays, check_values
 from neurosim.units import DIMENSIONLESS, Quantity, get_dimensions, ms, quantity, second
 
@@ -42,6 +42,8 @@ class Rewiring:
         if checked_by_epoch(self):
             return
         check_hazard(self.hazard, f"hazard of the rewiring of {self.projection!r}")
+        if self.prune is not None:
+            check_made(self.prune)
         if self.regrow is None:
             return
         if not isinstance(self.regrow, Growth):

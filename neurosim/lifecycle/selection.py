@@ -80,7 +80,7 @@ class _Pair(Selection):
     second: Any
 
     def __post_init__(self):
-        _check_made(self.first, self.second)
+        check_made(self.first, self.second)
 
     def check(self, circuit, name: str) -> None:
         """Let both selections check themselves."""
@@ -122,7 +122,7 @@ class Others(Selection):
     selection: Any
 
     def __post_init__(self):
-        _check_made(self.selection)
+        check_made(self.selection)
 
     def check(self, circuit, name: str) -> None:
         """Let the selection check itself."""
@@ -137,10 +137,15 @@ class Others(Selection):
         return unmeasured(ids[~among(ids, distinct(found.ids))])
 
 
-def _check_made(*selections) -> None:
+def check_made(*selections) -> None:
+    """Raise TypeError for what selects nothing: a class, a trait that is not compared with anything, or what cannot be called."""
     for one in selections:
         if isinstance(one, type):
-            raise TypeError(f"{one.__name__} is a kind of selection; combine one that is made, such as ns.{one.__name__}(...)")
+            raise TypeError(f"{one.__name__} is a kind of selection; give one that is made, such as ns.{one.__name__}(...)")
+        if hasattr(one, "dimensions") and not isinstance(one, Selection):
+            raise TypeError(f"{one!r} is a trait, which selects nothing by itself; compare it, as in ns.Above(trait, threshold)")
+        if not callable(one) and not isinstance(one, Schedule):
+            raise TypeError(f"{one!r} is no selection; give one such as ns.Top(0.1) or ns.Everyone()")
 
 
 @dataclass(frozen=True)

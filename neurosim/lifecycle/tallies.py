@@ -10,6 +10,7 @@ NAME = f"U{LONGEST}"
 HEAD = [("epoch", "i8"), ("time", "f8"), ("phase", NAME), ("name", NAME)]
 LEDGERS = [*HEAD, ("ledger", NAME), *((column, "f8") for column in ("mean", "sd", "low", "median", "high"))]
 BALANCE = [*HEAD, *((column, "f8") for column in ("exc", "inh", "cells", "synchrony"))]
+SIGNS = ("excitatory", "inhibitory")
 QUARTILES = (0.25, 0.5, 0.75)
 BIN = 5e-3  # seconds: spikes that are together within it count as synchronous
 
@@ -41,12 +42,13 @@ def balance(circuit: Circuit, phase: str, epoch: int, recording: Recording) -> n
 
     `exc` and `inh` are the strengths of the spikes that reached a cell per second, each counted as the potential that it causes in a
     cell at rest (V/s; NaN where a receptor has no unitary strength); `cells` is the number of cells that are declared excitatory over
-    that of inhibitory ones; `synchrony` is the variance over the mean of the population's spikes in bins of 5 ms (1: independent).
+    that of inhibitory ones, sources of spikes apart (NaN where none are declared so); `synchrony` is the variance over the mean of
+    the population's spikes in bins of 5 ms (1: independent).
     """
     names = [name for name, population in circuit.populations.items() if not population.model.source]
     rows = headed(BALANCE, names, epoch, circuit.time_si, phase)
-    size = {sign: sum(len(one) for one in circuit.populations.values() if one.sign == sign) for sign in ("excitatory", "inhibitory")}
-    rows["cells"] = size["excitatory"] / size["inhibitory"] if size["inhibitory"] else np.nan
+    exc, inh = ([len(circuit.populations[name]) for name in names if circuit.populations[name].sign == sign] for sign in SIGNS)
+    rows["cells"] = sum(exc) / sum(inh) if exc and sum(inh) else np.nan
     for row, name in zip(rows, names, strict=True):
         row["synchrony"] = _synchrony(recording[name], recording)
         for projection in circuit.projections.values():

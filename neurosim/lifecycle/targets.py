@@ -12,6 +12,7 @@ from neurosim.events import Events
 from neurosim.lifecycle.books import books_of, check
 from neurosim.lifecycle.nested import check_rules, streams
 from neurosim.lifecycle.schedules import checked_by_epoch
+from neurosim.units import DIMENSIONLESS, to_si
 
 CHANGES = {"division": 1, "birth": 1, "death": -1}  # cells that an event adds to its population
 ROUNDING = 1e-12  # relative error of a product that is not to cost a cell
@@ -24,7 +25,8 @@ class CellRatio:
     `actions` are rules that add cells to one of both populations (Division, Neurogenesis, Differentiation, or another with a
     `population` and a size `until` which it adds) or remove them (Apoptosis, or another with a `floor` that it leaves). At a boundary
     at which the ratio differs from `target` by more than `tolerance` (a fraction of the target), those that move it towards the target
-    act in their order, each up to the size with which it would be met; at others none does, and cells that fade stay as they are.
+    act in their order, each up to the size with which it would be met; at others none does, and cells that fade stay as they are. While
+    one of both has no cells, none of the other is removed.
     Raises ValueError or TypeError for what is no such thing.
     """
 
@@ -41,7 +43,7 @@ class CellRatio:
         what = f"the cell ratio of {self.of!r} to {self.to!r}"
         if self.of == self.to:
             raise ValueError(f"{what} is of a population to itself; name two populations")
-        if not 0 < self.target < math.inf:
+        if not 0 < to_si(self.target, DIMENSIONLESS, f"target of {what}") < math.inf:
             raise ValueError(f"target of {what} is {self.target!r}; give a number above 0, such as 4 for four cells to one")
         if not 0 <= self.tolerance < math.inf:
             raise ValueError(f"tolerance of {what} is {self.tolerance!r}; give a fraction of the target, 0 or more")
@@ -65,9 +67,7 @@ class CellRatio:
 
     def check(self, circuit) -> None:
         """Raise ValueError for an unknown population, for one without cells in `to`, and for a target that no action can reach."""
-        for name in (self.of, self.to):
-            if name not in circuit.populations:
-                raise ValueError(f"a cell ratio is about {name!r}, which is not in the circuit.{near(name, circuit.populations)}")
+        self._check_names(circuit)
         check(circuit, self.actions)
         sizes = self._sizes(circuit)
         what = f"the cell ratio of {self.of!r} to {self.to!r}"
@@ -89,6 +89,16 @@ class CellRatio:
         if self._rising(limits) is rising:
             ends = f"{limits[self.of]:g}:{limits[self.to]:g}"
             raise ValueError(f"{what} is {now} and its target {self.target:g}, but its actions stop at {ends}; change their until or floor")
+
+    def check_later(self, circuit) -> None:
+        """Raise as `check` does, but for what depends on how many cells there are: in a later phase that is not known yet."""
+        self._check_names(circuit)
+        check(circuit, self.actions, later=True)
+
+    def _check_names(self, circuit) -> None:
+        for name in (self.of, self.to):
+            if name not in circuit.populations:
+                raise ValueError(f"a cell ratio is about {name!r}, which is not in the circuit.{near(name, circuit.populations)}")
 
     def __call__(self, circuit, recording, rng) -> Events:
         sizes, events = self._sizes(circuit), Events()
@@ -126,7 +136,7 @@ class CellRatio:
             until = until if action.until is None else min(until, action.until)
             return replace(action, until=until) if until > size else None
         floor = max(math.ceil(met * (1 - ROUNDING)), action.floor)
-        return replace(action, floor=floor) if floor < size else None
+        return replace(action, floor=floor) if 0 < met and floor < size else None
 
 
 def _changed(action) -> str | None:

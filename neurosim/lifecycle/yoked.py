@@ -36,7 +36,10 @@ class Yoked:
             events.check(circuit)
 
     def __call__(self, circuit, recording, rng) -> Events:
-        asked = self.boundaries[circuit.epoch - self.first].tables
+        asked = {
+            key: np.sort(table, order="cell", kind="stable") if key[0] == "handover" else table  # each cell's parts stay together
+            for key, table in self.boundaries[circuit.epoch - self.first].tables.items()
+        }
         chosen, dead = {}, {}
         for name, population in circuit.populations.items():
             dead[name] = _some(_mortal(population), asked.get(("death", name)), rng)
@@ -66,8 +69,10 @@ def yoked(life: Lifecycle, history: History) -> Lifecycle:
 
     Each epoch has as many deaths, divisions, unlinks and links in each part as the history has, and the same learning
     factors: what then differs is who, which is what a selection claims to matter. Raises ValueError for a history that is
-    not that of such a life.
+    not that of such a life, TypeError for what is neither.
     """
+    if not isinstance(life, Lifecycle) or not isinstance(history, History):
+        raise TypeError(f"ns.yoked needs a lifecycle and the history of it, not {life!r} and {history!r}; give ns.yoked(life, history)")
     lived = [(phase, last - first + 1) for phase, first, last in history.phases]
     planned = [(phase.name, phase.epochs) for phase in life.phases]
     if lived != planned:
@@ -91,7 +96,6 @@ def _heirs(dead: np.ndarray, alive: np.ndarray, table: np.ndarray | None, rng) -
     if table is None or not len(dead) or not len(alive):
         return {"cell": np.empty(0, np.int64), "heir": np.empty(0, np.int64)}
     _, giver = np.unique(table["cell"], return_inverse=True)
-    giver = np.sort(giver)
     giver, rank = giver[giver < len(dead)], ranks(giver)[giver < len(dead)]
     start = rng.integers(len(alive), size=len(dead))
     heirs = rng.permutation(alive)[(start[giver] + rank) % len(alive)]  # different ones for one cell

@@ -1,5 +1,7 @@
 """Fading, hand-over, partition and birth: what they change, and that they change nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from circuits import LIBRARY, NUMPY, build, drive, run, spikes
@@ -211,6 +213,8 @@ def test_daughters_stand_beside_their_mothers():
     assert np.array_equal(still["exc"].cells["position"][:400], still["exc"].cells["position"][400:])
     with pytest.raises(ValueError, match="daughters in population 'exc' are to stand -1. um from their mothers; give 0 or more"):
         flat.placing(-1 * um)
+    with pytest.raises(ValueError, match="daughters in population 'exc' are to stand beside mothers that have no positions"):
+        build(CELL)["exc"].placing(20 * um)
 
 
 # --- ledgers -----------------------------------------------------------------------------------------------------------
@@ -266,13 +270,21 @@ def test_errors_of_ledgers():
         now.with_ledgers({"exc": [ns.Ledger("energy", 1.0), ns.Ledger("energy", 2.0)]})
     with pytest.raises(ValueError, match="division of ledger 'x' is 'halve'; give one of copy, first, split"):
         ns.Ledger("x", division="halve")
+    with pytest.raises(ValueError, match=r"ledger 'x' begins with \[1\.0, 2\.0\]; give one finite value"):
+        ns.Ledger("x", [1.0, 2.0])
+    with pytest.raises(ValueError, match="'exc' has a 'sign' already, which no rule can keep"):
+        now.with_ledgers({"exc": [ns.Ledger("sign")]})
+    with pytest.raises(ValueError, match="ledger 'x' of 'exc' is bound to the \"pre\" end of 'nowhere', which is not in the circuit"):
+        now.with_ledgers({"exc": [ns.Ledger("x", bound=[("nowhere", "pre")])]})
+    with pytest.raises(ValueError, match="ledger 'x' of 'fixed' is bound to the \"post\" end of 'fixed', which goes from 'exc' to 'exc'"):
+        now.with_ledgers({"fixed": [ns.Ledger("x", bound=[("fixed", "post")])]})
     with pytest.raises(KeyError, match="no population or projection 'inh'"):
         now.with_ledgers({"inh": [ns.Ledger("energy")]})
 
 
 def test_a_circuit_with_ledgers_and_notes_is_saved_and_loaded(tmp_path):
     now = build(CELL).with_ledgers({"exc": [ns.Ledger("level", 3 * mV, "split", cost=1 * mV)], "fixed": [ns.Ledger("before")]})
-    now = now.updated({"exc": now["exc"].placing(3 * um)}, notes={"wave.best": 0.5})
+    now = now.updated({"exc": replace(now["exc"], scatter=3e-6)}, notes={"wave.best": 0.5})
     found = ns.load_circuit(ns.save_circuit(now, tmp_path / "circuit.npz"))
     assert found.notes == {"wave.best": 0.5} and found["exc"].ledgers == now["exc"].ledgers and found["exc"].scatter == 3e-6
     assert found["exc"].cells == now["exc"].cells and found["fixed"].synapses == now["fixed"].synapses
