@@ -35,9 +35,10 @@ def _population(population: Population) -> list[str]:
     cells, model = population.cells, population.model
     lines = [f"Population {population.name!r}: {len(population)} cells of {model.name!r} ({model.summary})"]
     lines.append(
-        f"  sign: {population.sign or 'not declared'}; cells ever: {len(population.parents)}; born since the start: {int((cells['parent'] >= 0).sum())}"
+        f"  sign: {population.sign or 'not declared'}; cells ever: {len(population.parents)}; born since the start: {int((cells['birth'] > 0).sum())}"
     )
     lines += [f"  {name}: {_range(cells[name], unit)}" for name, unit in model.variables.items()]
+    lines += [f"  {name} (kept by rules): {_range(cells[name], one.dimensions)}" for name, one in population.ledgers.items() if not one.state]
     if model.shared:
         lines.append(f"  shared: {', '.join(f'{name} = {value:g}' for name, value in population.shared.items())}")
     return lines
@@ -77,6 +78,7 @@ def _model(model) -> list[str]:
         lines.append(f"  {name} = {parameter.text or 'to be given'}{each}: {parameter.meaning}{source}")
     if is_cell:
         lines += [f"  receptor {name}: {receptor.meaning}" for name, receptor in model.receptors.items()]
+        lines += [f"  energy {name}: {_cost(entry)}" for name, entry in model.tables.get("energy", {}).items()]
     lines += [f"  set {name}: {_values(one)}: {one.meaning} [{one.source}]" for name, one in model.sets.items()]
     return [*lines, *(f"  reference: {reference}" for reference in model.references)]
 
@@ -88,6 +90,11 @@ def _statements(model: SynapseModel) -> list[str]:
         "at their spikes": model.post.on_spike,
     }
     return [f"  {name}: {'; '.join(text.strip().splitlines())}" for name, text in {**blocks, **kept}.items() if text]
+
+
+def _cost(entry) -> str:
+    """Return what a table `energy` says of one cost, in ATP, or the expression of a sodium current."""
+    return entry if isinstance(entry, str) else f"{entry['value']} ATP [{entry['source']}]"
 
 
 def _values(chosen: ParameterSet) -> str:

@@ -5,7 +5,8 @@ PLoS Computational Biology 13:e1005750, doi:10.1371/journal.pcbi.1005750 (E13); 
 running activity is below a target is receptive: each input that does not reach it makes a synapse with a hazard, at random. Where the unit
 is active, dw = eps (x - E[x] - w), so that weights tend to E[x | active] - E[x], and what falls below a threshold is shed: inputs of other
 classes than the unit's own. Growth that is fast against learning and the running mean lets inputs of several classes in together, each of
-which then keeps the unit active. The numbers here are a small setting of our own, not those of the paper.
+which then keeps the unit active. The numbers here are a small setting of our own, not those of the paper. Development lasts until units
+fire at the target, so that no synapses form; that units of several classes shed the last of what is too much takes longer still.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
+from scipy import stats
 
 import neurosim as ns
 from neurosim.lifecycle.books import begun, kept
@@ -21,11 +24,11 @@ from neurosim.units import nS, second
 
 CLASSES, LINES, UNITS = 5, 20, 30  # lines of input a class
 PRESENT, ABSENT = 0.7, 0.1  # how often a line is active with its own class, and with another
-SHOWN, DT, EPOCHS = 20, 0.05, 150  # patterns in an epoch of a second, one a step
+SHOWN, DT, EPOCHS = 20, 0.05, 140  # patterns in an epoch of a second, one a step
 THETA, NEW, SHED, LEARNING = 1.0, 0.1, 0.01, 0.02  # the first three in nS
 TARGET = 2.0  # Hz: half of the rate at which each class comes
-HAZARDS = (0.005, 0.01, 0.04, 0.32)  # of each absent synapse of a receptive unit, a second
-SEEDS = tuple(range(1, 9))
+SLOW, MIDDLE, FAST = 0.005, 0.04, 0.32  # hazards of each absent synapse of a receptive unit, a second
+SEEDS = (1, 2, 3, 4, 5, 6)
 
 
 @dataclass(frozen=True)
@@ -102,3 +105,62 @@ def adult(hazard, seed, first=0.0):
     active = seen @ weights >= THETA
     likeliest = (active @ np.log(often).T + ~active @ np.log(1 - often).T).argmax(axis=1)
     return np.mean(likeliest != of), (seen.astype(float) @ (weights > 0)).mean()
+
+
+def course(hazard, first=0.0):
+    """Return, for each life, the peak of synapses a unit, the adult number, and the first epoch with nine tenths of units at the target."""
+    lives = [lived(hazard, seed, first)[1:] for seed in SEEDS]
+    assert all(ready[-1] == 1 for _, ready in lives)
+    return np.transpose([(numbers.max(), numbers[-1], np.argmax(ready >= 0.9) + 1) for numbers, ready in lives])
+
+
+def measured(hazard, first=0.0):
+    """Return the errors and the active synapses of the adults of all lives."""
+    return np.transpose([adult(hazard, seed, first) for seed in SEEDS])
+
+
+def assert_more(many, few):
+    """Check that of paired lives one kind has more: in six lives, in every one of them."""
+    assert stats.wilcoxon(many, few, alternative="greater").pvalue < 0.02
+
+
+def test_faster_growth_is_ready_earlier_and_overproduces_more():
+    """Of synapses that the adult lacks, there are more the faster growth is: in numbers, as the adults of fast growth have more as well."""
+    peaks, adults, ready = np.transpose([course(hazard) for hazard in (SLOW, MIDDLE, FAST)], (1, 0, 2))
+    for slower, faster in ((0, 1), (1, 2)):
+        assert_more(peaks[faster], 1.3 * peaks[slower])
+        assert_more((peaks - adults)[faster], 1.3 * (peaks - adults)[slower])
+        assert_more(ready[slower], 2 * ready[faster])
+
+
+def test_the_fastest_growth_leaves_the_worst_adults():
+    """They take one class for another more often, and have and use more synapses for it."""
+    slow, fast = measured(SLOW), measured(FAST)
+    assert_more(fast[0], slow[0] + 0.005)
+    assert_more(fast[1], 1.5 * slow[1])
+    assert_more(course(FAST)[1], 1.5 * course(SLOW)[1])
+
+
+def test_twice_the_slow_rate_costs_next_to_nothing():
+    """The control: growth that is slow in any case is ready much earlier at twice the rate, but its adults are hardly worse."""
+    slow, twice = measured(SLOW), measured(2 * SLOW)
+    assert_more(course(SLOW)[2], 1.3 * course(2 * SLOW)[2])
+    assert np.mean(twice[0] - slow[0]) < 0.005
+    assert_more(1.2 * slow[1], twice[1])
+
+
+def test_many_synapses_at_first_are_the_other_way_to_be_fast():
+    """So many that units are driven by all classes at once do as fast growth does; half as many only save time."""
+    (_, bare, late), slow = course(SLOW), measured(SLOW)
+    peaks, adults, ready = course(SLOW, first=0.4)
+    errors, used = measured(SLOW, first=0.4)
+    assert_more(late, 5 * ready)
+    assert_more(peaks - adults, 1.3 * (course(SLOW)[0] - bare))
+    assert_more(errors, slow[0])
+    assert_more(used, 1.2 * slow[1])
+
+    _, adults, ready = course(SLOW, first=0.2)
+    errors, used = measured(SLOW, first=0.2)
+    assert_more(late, 1.5 * ready)
+    assert np.mean(errors - slow[0]) < 0.005
+    assert np.mean(used) == pytest.approx(np.mean(slow[1]), rel=0.05) and np.mean(adults) == pytest.approx(np.mean(bare), rel=0.05)

@@ -18,7 +18,7 @@ ALL = [GROW_E, GROW_I, KILL_E, KILL_I]
 
 
 def circuit(exc=80, inh=20):
-    return ns.Circuit([ns.create("exc", "leaky", exc), ns.create("inh", "leaky", inh)], seed=1)
+    return ns.Circuit([ns.create("exc", "leaky", exc or None), ns.create("inh", "leaky", inh or None)], seed=1)
 
 
 def recorded(now, counts=None):
@@ -52,7 +52,8 @@ ONE_ACTION = [
     ((70, 20), [ns.Division("exc", count=9), KILL_I], (79, 20)),  # the second would go beyond
     ((60, 20), [ns.Division("exc", until=70)], (70, 20)),
     ((60, 20), [ns.Apoptosis("inh", floor=18)], (60, 18)),
-    ((0, 20), [GROW_E, KILL_I], (0, 0)),
+    ((0, 20), [GROW_E, KILL_I], (0, 20)),  # what has died out is no reason to kill the others
+    ((20, 0), [KILL_E, ns.Neurogenesis("inh", count=2)], (20, 2)),
     ((70, 20), [ns.Neurogenesis("exc", count=50)], (80, 20)),
     ((100, 20), [ns.Differentiation("exc", "inh")], (100, 25)),
 ]

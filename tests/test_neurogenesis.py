@@ -48,6 +48,23 @@ def test_newborn_cells_begin_without_a_mother_or_a_synapse_in_their_first_state(
     assert len(ns.apply(wired, ns.Neurogenesis("exc", count=4)(wired, recorded(wired, SILENT), rng()))["into"]) == len(now["into"]) + 8
 
 
+@pytest.mark.parametrize("size", [3, None])
+def test_newborn_cells_draw_what_every_cell_has_of_its_own(size, tmp_path):
+    spread = {"E_L": ns.Normal(-49 * mV, 1 * mV), "V_th": ns.Uniform(-45 * mV, -40 * mV)}
+    now = ns.Circuit([ns.create("exc", "leaky_conductance", size, spread=spread)])
+    born = ns.Events.bear("exc", 500, rng=rng())
+    cells = ns.apply(now, born)["exc"].cells
+    for name, law in (("E_L", stats.norm(-0.049, 0.001)), ("V_th", stats.uniform(-0.045, 0.005))):
+        assert stats.kstest(cells[name][-500:], law.cdf).pvalue > 0.001
+    assert (cells["v"][-500:] == cells["E_L"][-500:]).all()  # the first state is that of their own parameters
+    again = ns.load_circuit(ns.save_circuit(now, tmp_path / "circuit.npz"))
+    assert ns.apply(again, born)["exc"].cells == cells
+    young = ns.Maturation("exc", "E_L", ages=[0, 4], values=[-60, -49] * mV)
+    assert (ns.apply(begun(now, [young]), born)["exc"].E_L[-500:] == -60 * mV).all()
+    one_by_one = ns.create("exc", "leaky_conductance", 2, spread={"E_L": [-50, -40] * mV})  # the control: nothing to draw from
+    assert (ns.apply(ns.Circuit([one_by_one]), born)["exc"].E_L[-500:] == -60 * mV).all()
+
+
 def test_newborn_cells_stand_where_they_are_put():
     exc = ns.create("exc", "leaky", 2, positions=[[0, 0, 0], [1, 1, 0]] * mm)
     now = ns.Circuit([exc])

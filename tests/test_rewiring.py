@@ -86,6 +86,14 @@ class Forgotten:
         return ns.Everyone()(circuit, recording, name)
 
 
+def test_a_target_without_synapses_gains_a_part_of_what_others_have():
+    cells = ns.create("exc", "leaky_conductance", 3)
+    loop = ns.connect(cells, cells, "static", ns.Pairs([0, 2], [1, 1]), receptor="g_exc", weight=[1, 2] * nS).replace(name="loop")
+    now = ns.Circuit([cells], [loop])
+    grow = ns.Rewiring("loop", regrow=ns.Growth(1e9 / second), weight=0.5)
+    assert grow(now, recorded(now, [0, 0, 0]), rng()).of("link", "loop")["weight"].tolist() == [1e-9] * 4
+
+
 def test_books_and_checks_of_the_selection_are_those_of_the_rule():
     rule = ns.Rewiring("loop", prune=Forgotten())
     rule.check(circuit())

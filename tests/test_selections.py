@@ -109,7 +109,7 @@ def test_a_users_own_selection_combines():
     ):
         with pytest.raises(TypeError):
             wrong()
-    with pytest.raises(TypeError, match=r"Everyone is a kind of selection; combine one that is made, such as ns\.Everyone\("):
+    with pytest.raises(TypeError, match=r"Everyone is a kind of selection; give one that is made, such as ns\.Everyone\("):
         ns.Top(0.25) & ns.Everyone
 
 

@@ -23,7 +23,8 @@ def courses(measured: Mapping, spans: Sequence = (), levels: Mapping | None = No
 
     measured: label of a y axis -> name -> (times, values), values of shape (seeds, times), without a unit or in that of the label.
     spans: (name, start, stop) of stretches of time, shaded. levels: label of a y axis -> where it has a dashed line.
-    axes: one a label. A name has one colour everywhere, as long as they last. NaN is left out; one seed has no band.
+    axes: one a label. A name has one colour everywhere, as long as they last, and a panel with the names of the one above it no legend
+    of its own. NaN is left out; one seed has no band.
     The interval is Student's t. Returns the figure. ValueError where nothing is to be drawn, values and times differ in number, or a level
     is that of an unknown panel; TypeError for times that are none.
     """
@@ -53,8 +54,11 @@ def courses(measured: Mapping, spans: Sequence = (), levels: Mapping | None = No
     time_axis(drawn, every.min(), every.max())
     figure.align_ylabels(drawn)
     figure.draw_without_rendering()  # so that the width for the legends is known
-    for panel, own in handles.items():
-        fit_legend(panel, own, **ABOVE)
+    told: list[str] = []
+    for (panel, own), lines in zip(handles.items(), known.values(), strict=True):
+        if list(lines) != told:  # the legend above is this panel's too
+            fit_legend(panel, own, **ABOVE)
+        told = list(lines)
     if axes is None:
         figure.data = joined(blocks)
     return figure

@@ -26,7 +26,7 @@ class Rewiring:
     Of the synapses that `prune` selects, each goes with a `hazard` (1/time), or all if there is none. `regrow` is a hazard with
     which each pair of cells without a synapse (a cell with itself excepted) gains one, or a Growth, which says how many grow and
     where. New synapses have `weight` (a quantity, a distribution, or a plain number: that fraction of the target's largest incoming
-    weight) and `delay` (a quantity, a distribution or a Conduction). Raises ValueError or TypeError for a bad hazard, for growth
+    weight, or of the projection's largest where the target has no synapse yet) and `delay` (a quantity, a distribution or a Conduction). Raises ValueError or TypeError for a bad hazard, for growth
     without a weight, and for growth of what is pruned where nothing is.
     """
 
@@ -103,7 +103,9 @@ class Rewiring:
         )
 
         def largest() -> np.ndarray:
-            return largest_incoming(projection, len(target), target.rows(projection.synapses["post"]))[post]
+            rows = target.rows(projection.synapses["post"])
+            bare = np.bincount(rows, minlength=len(target)) == 0
+            return np.where(bare, projection.synapses["weight"].max(initial=0.0), largest_incoming(projection, len(target), rows))[post]
 
         weight, delay = self._values(projection, delay, len(post), largest, rng)
         return Events.link(self.projection, source.ids[pre], target.ids[post], weight, delay)
