@@ -161,7 +161,9 @@ class Circuit:
             one = self.projections.get(projection)
             if one is None or (one.source if end == "pre" else one.target) != name:
                 ends = "which is not in the circuit" if one is None else f"which goes from {one.source!r} to {one.target!r}"
-                raise ValueError(f'ledger {ledger.name!r} of {name!r} is bound to the "{end}" end of {projection!r}, {ends}; name one of its own')
+                raise ValueError(
+                    f'ledger {ledger.name!r} of {name!r} is bound to the "{end}" end of {projection!r}, {ends}; name one of its own'
+                )
 
     def protect(self, name: str, cells=None) -> "Circuit":
         """Return the circuit with cells of a population (ids; None: all of them) that no rule can kill: what proposes it is dropped and counted.

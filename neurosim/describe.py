@@ -38,7 +38,9 @@ def _population(population: Population) -> list[str]:
         f"  sign: {population.sign or 'not declared'}; cells ever: {len(population.parents)}; born since the start: {int((cells['birth'] > 0).sum())}"
     )
     lines += [f"  {name}: {_range(cells[name], unit)}" for name, unit in model.variables.items()]
-    lines += [f"  {name} (kept by rules): {_range(cells[name], one.dimensions)}" for name, one in population.ledgers.items() if not one.state]
+    lines += [
+        f"  {name} (kept by rules): {_range(cells[name], one.dimensions)}" for name, one in population.ledgers.items() if not one.state
+    ]
     if model.shared:
         lines.append(f"  shared: {', '.join(f'{name} = {value:g}' for name, value in population.shared.items())}")
     return lines

@@ -96,7 +96,9 @@ class Population:
         if not 0 <= scatter < np.inf:
             raise ValueError(f"daughters in population {self.name!r} are to stand {distance} from their mothers; give 0 or more")
         if scatter and len(self) and np.isnan(self.cells["position"]).all():
-            raise ValueError(f"daughters in population {self.name!r} are to stand beside mothers that have no positions; create it with positions=...")
+            raise ValueError(
+                f"daughters in population {self.name!r} are to stand beside mothers that have no positions; create it with positions=..."
+            )
         return replace(self, scatter=float(scatter))
 
 

@@ -125,7 +125,7 @@ def assert_more(many, few):
 
 
 def test_faster_growth_is_ready_earlier_and_overproduces_more():
-    """Of synapses that the adult lacks, there are more the faster growth is: in numbers, as the adults of fast growth have more as well."""
+    """What is too much is counted in synapses, the peak less the adult number, as adults of fast growth have more of them as well."""
     peaks, adults, ready = np.transpose([course(hazard) for hazard in (SLOW, MIDDLE, FAST)], (1, 0, 2))
     for slower, faster in ((0, 1), (1, 2)):
         assert_more(peaks[faster], 1.3 * peaks[slower])
@@ -136,7 +136,8 @@ def test_faster_growth_is_ready_earlier_and_overproduces_more():
 def test_the_fastest_growth_leaves_the_worst_adults():
     """They take one class for another more often, and have and use more synapses for it."""
     slow, fast = measured(SLOW), measured(FAST)
-    assert_more(fast[0], slow[0] + 0.005)
+    assert_more(fast[0], slow[0])
+    assert np.mean(fast[0] - slow[0]) > 0.01
     assert_more(fast[1], 1.5 * slow[1])
     assert_more(course(FAST)[1], 1.5 * course(SLOW)[1])
 
@@ -157,7 +158,7 @@ def test_many_synapses_at_first_are_the_other_way_to_be_fast():
     assert_more(late, 5 * ready)
     assert_more(peaks - adults, 1.3 * (course(SLOW)[0] - bare))
     assert_more(errors, slow[0])
-    assert_more(used, 1.2 * slow[1])
+    assert_more(used, 1.1 * slow[1])
 
     _, adults, ready = course(SLOW, first=0.2)
     errors, used = measured(SLOW, first=0.2)

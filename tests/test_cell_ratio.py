@@ -12,6 +12,7 @@ from life_data import rng
 
 import neurosim as ns
 from neurosim.recording import PartRecording, Recording
+from neurosim.units import Hz, ms
 
 GROW_E, GROW_I, KILL_E, KILL_I = ns.Division("exc"), ns.Division("inh"), ns.Apoptosis("exc"), ns.Apoptosis("inh")
 ALL = [GROW_E, GROW_I, KILL_E, KILL_I]
@@ -144,6 +145,7 @@ MISTAKES = [
     ({"target": 0}, ValueError, r"target of the cell ratio of 'exc' to 'inh' is 0; give a number above 0"),
     ({"target": -4}, ValueError, r"target of .* is -4; give a number above 0"),
     ({"target": np.nan}, ValueError, r"target of .* is nan"),
+    ({"target": 4 * Hz}, TypeError, r"target of the cell ratio of 'exc' to 'inh' is 4\. Hz, but it needs no unit"),
     ({"tolerance": -0.1}, ValueError, r"tolerance of .* is -0\.1; give a fraction of the target, 0 or more"),
     ({"actions": []}, ValueError, r"the cell ratio of 'exc' to 'inh' has no rules"),
     ({"actions": [ns.Apoptosis("other")]}, TypeError, r"has the action Apoptosis.*give rules that add cells to 'exc' or 'inh'"),
@@ -180,6 +182,22 @@ def test_a_target_that_no_action_reaches_is_refused(start, actions, message):
 @pytest.mark.parametrize(("start", "actions"), REACHABLE)
 def test_a_target_that_can_be_reached_is_not(start, actions):
     ns.CellRatio("exc", "inh", 4, actions).check(circuit(*start))
+
+
+def test_a_later_phase_is_not_judged_by_how_many_cells_there_are_at_first():
+    """Cells multiply in the first phase and are thinned in the second: 8 excitatory ones, then 16, then 8 again."""
+    exc, inh = ns.create("exc", "leaky", 8, sign="excitatory"), ns.create("inh", "leaky", 4, sign="inhibitory")
+    thin = ns.Phase("thinning", 1, [ns.CellRatio("exc", "inh", 2.5, [KILL_E])])
+    grow = ns.Phase("growth", 1, [GROW_E])
+
+    def live(*phases):
+        life = ns.Lifecycle(1 * ms, phases)
+        return ns.develop(ns.Circuit([exc, inh]), life, backend=ns.Brian2(dt=0.1 * ms, target="numpy"), progress=False)
+
+    history = live(grow, thin)
+    assert history.series("exc")["size"].tolist() == [8, 16, 10] and history.balance["cells"].tolist() == [2, 2, 4, 4]
+    with pytest.raises(ValueError, match="no action raises it"):
+        live(thin, grow)
 
 
 def test_unknown_populations_are_named():

@@ -15,7 +15,7 @@ import neurosim as ns
 from neurosim.lifecycle.books import begun, kept
 from neurosim.models.energy import ELEMENTARY_CHARGE, Costs, atp_of
 from neurosim.recording import PartRecording, Recording
-from neurosim.units import Hz, ms, mV, nS, second, uA
+from neurosim.units import Hz, ms, mV, nA, nS, second, uA
 
 SQUID_TEMPERATURE = 291.65  # kelvin: 18.5 degC, at which Hodgkin and Huxley (1952) worked out action potentials
 
@@ -316,3 +316,35 @@ def test_half_of_the_cells_are_alive_at_the_middle_of_their_lifetimes():
     for age in (60, 75, 90):
         assert stats.binomtest(sizes[age], 4000, (101 - age) / 51).pvalue > 1e-3
         assert stats.binomtest(sizes[age], 4000, (106 - age) / 51).pvalue < 1e-3  # the control: five epochs more
+
+
+def test_sodium_that_came_in_before_anything_was_kept_is_not_paid_at_once():
+    """Cells under a steady current: what two epochs cost after ten others is a sixth of what all twelve do, not nearly all of it."""
+    cells = ns.create("exc", ns.load_cell("traub_miles").with_energy(), 2)
+    current = [ns.StepCurrent("exc", "I_e", amplitude=0.3 * nA)]
+    energy = ns.Energy("exc", income=0 * Hz)
+
+    def spent(*phases):
+        life = ns.Lifecycle(20 * ms, phases)
+        backend = ns.Brian2(dt=0.05 * ms, target="numpy")
+        return ns.develop(ns.Circuit([cells]), life, inputs=current, backend=backend, progress=False).circuit.notes["exc.energy.spent"]
+
+    before, after = spent(ns.Phase("before", 10), ns.Phase("after", 2, [energy])), spent(ns.Phase("all", 12, [energy]))
+    assert before == pytest.approx(after / 6, rel=0.05)
+
+
+def test_cells_that_would_spend_nothing_are_refused():
+    now = ns.Circuit([ns.create("exc", "signal_leak", 2)])
+    with pytest.raises(ValueError, match=r"cells of 'exc' spend nothing, because the model file of 'signal_leak' has no table \[energy\]"):
+        ns.Energy("exc", income=1 * Hz).check(now)
+    ns.Energy("exc", income=1 * Hz, costs={"per_spike": 0}).check(now)  # which says so
+    for field in ("first", "capacity"):
+        with pytest.raises(TypeError, match=rf"{field} of the energy of 'exc' is 5\. Hz, but it needs no unit"):
+            ns.Energy("exc", income=1 * Hz, **{field: 5 * Hz})
+
+
+def test_a_description_tells_what_cells_spend_and_who_says_so():
+    assert "  energy per_spike: 384000000.0 ATP [Attwell & Laughlin 2001, " in ns.describe(ns.load_cell("leaky_conductance"))
+    assert "  energy sodium: gbar_Na" in ns.describe(ns.load_cell("traub_miles"))
+    kept_ = begun(ns.Circuit([ns.create("exc", "leaky", 2)]), [ns.Energy("exc", income=1 * Hz, first=7.0)])
+    assert "  energy (kept by rules): 7.0" in ns.describe(kept_["exc"]).splitlines()

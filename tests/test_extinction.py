@@ -145,6 +145,29 @@ def test_a_resumed_life_goes_on_counting(tmp_path):
     assert resumed.events["id"].tolist() == whole.events["id"].tolist()
 
 
+def test_a_later_phase_that_waits_for_less_does_not_wait_for_ever():
+    """Four epochs have passed when the second phase asks for three: the wave comes at its first boundary, and then every three."""
+    phases = [ns.Phase(name, epochs, [ns.Extinction([WAVE], every=every)]) for name, epochs, every in (("slow", 4, 5), ("fast", 5, 3))]
+    assert deaths(develop(circuit(), *phases, epoch=1 * ms, inputs=[])) == [5, 8]
+    fewer = ns.Extinction([WAVE], every=ns.Schedule([5, 5, 5, 2, 2, 2]))
+    assert deaths(develop(circuit(), ns.Phase("life", 6, [fewer]), epoch=1 * ms, inputs=[])) == [4, 6]
+
+
+def test_extinctions_within_one_another_need_labels():
+    """With one label they would count in the same notes."""
+    inner = ns.Extinction([WAVE], every=2)
+    with pytest.raises(ValueError, match=r"the note 'extinction\.waited' is kept in two ways at once, by Waves.*; give one another label"):
+        life_with(ns.Extinction([inner], every=3))
+    named = ns.Extinction([WAVE], every=2, label="inner")
+    assert deaths(life_with(ns.Extinction([named], every=3))) == [6]
+
+
+def test_a_measure_that_nobody_takes_is_told_before_anything_runs():
+    waiting = ns.Extinction([ns.Extinction([WAVE], measure="accuracy", label="inner")], every=1)
+    with pytest.raises(ValueError, match=r"phase 'life' waits for measure 'accuracy', but nothing is measured; give develop"):
+        life_with(waiting)
+
+
 def test_each_rule_of_a_wave_draws_numbers_of_its_own():
     """Another rule in the wave, before or after, moves nobody's choices."""
     now = NOW.updated({}, notes={"extinction.due": 1.0})

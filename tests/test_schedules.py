@@ -128,3 +128,20 @@ def test_each_epoch_of_a_phase_has_its_value():
     assert len(history.circuit["loop"]) == len(last) == 20 and (last["weight"] == 2e-9).all()
     with pytest.raises(ValueError, match="3"):
         ns.Phase("turnover", 3, [rule])
+
+
+def test_selections_and_traits_may_be_scheduled():
+    """What any of them reads is kept in every epoch of the phase, and what does not fit in a later one is found before anything runs."""
+    calm = ns.Below(ns.Calcium(100 * ms), 1e9 * Hz)
+    for who in (ns.Schedule([ns.Everyone(), calm, ~calm]), ns.Below(ns.Schedule([ns.Rate(), ns.Calcium(100 * ms), ns.Rate()]), 1e9 * Hz)):
+        history = develop(circuit(), ns.Phase("life", 3, [ns.Apoptosis("exc", who, count=1)]), epoch=20 * ms)
+        assert history.events["epoch"].tolist() == ([1, 2] if isinstance(who, ns.Schedule) else [1, 2, 3])
+    always = develop(circuit(), ns.Phase("life", 3, [ns.Apoptosis("exc", calm, count=0)]), epoch=20 * ms)
+    scheduled = develop(
+        circuit(), ns.Phase("life", 3, [ns.Apoptosis("exc", ns.Schedule([ns.Everyone(), ns.Everyone(), calm]), count=0)]), epoch=20 * ms
+    )
+    calcium = always.circuit["exc"].cells["calcium"]
+    assert (calcium > 0).any() and (scheduled.circuit["exc"].cells["calcium"] == calcium).all()
+    late = ns.Schedule([ns.Everyone(), ns.Everyone(), ns.Below(ns.Value("nothing"), 1)])
+    with pytest.raises(ValueError, match=r"'exc' has no variable or ledger 'nothing'"):
+        develop(circuit(), ns.Phase("life", 3, [ns.Apoptosis("exc", late)]))

@@ -10,6 +10,7 @@ from life_data import Oldest, circuit, develop, recorded, rng
 from scipy import stats
 
 import neurosim as ns
+from neurosim.lifecycle.selection import Others
 from neurosim.units import Hz, kHz, ms, mV, nS, second
 
 COUNTS = [3, 0, 7, 1, 1, 9, 2, 1]  # in 100 ms: ten times as many Hz; mean 30 Hz
@@ -369,3 +370,29 @@ def test_a_slip_is_named_when_a_selection_is_made(make, error, message):
 def test_a_slip_is_named_before_anything_runs(selection, name, error, message, wrapped):
     with pytest.raises(error, match=message):
         wrapped(selection).check(circuit(), name)
+
+
+NO_SELECTION = [
+    (ns.Rate(), r"Rate\(\) is a trait, which selects nothing by itself; compare it, as in ns\.Above"),
+    (ns.Top, r"Top is a kind of selection; give one that is made"),
+    ([1, 2], r"\[1, 2\] is no selection; give one such as ns\.Top"),
+]
+
+
+@pytest.mark.parametrize(("who", "text"), NO_SELECTION, ids=["trait", "class", "ids"])
+def test_what_is_no_selection_is_told_when_the_rule_is_made(who, text):
+    for make in (
+        lambda: ns.Apoptosis("exc", who),
+        lambda: ns.Division("exc", who),
+        lambda: ns.Differentiation("exc", "inh", who),
+        lambda: ns.Rewiring("loop", prune=who),
+        lambda: Others(who),
+    ):
+        with pytest.raises(TypeError, match=text):
+            make()
+
+
+def test_a_fraction_is_a_plain_number():
+    for wrong, error in ((ns.Rate(), ValueError), ("0.1", ValueError), (1 * Hz, TypeError)):
+        with pytest.raises(error, match=r"fraction of Top is .*; give a plain number"):
+            ns.Top(wrong)

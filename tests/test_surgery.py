@@ -224,6 +224,8 @@ def test_events_that_cannot_be_meant(slip):
 
 
 def test_events_take_ids_quantities_and_plain_numbers():
-    events = ns.Events.kill("exc", []) + ns.Events.link("loop", [0, 1], [2, 3], [1, 2] * nS, 2 * ms) + ns.Events.link("loop", 4, 5, 1e-9, 1e-3)
+    events = (
+        ns.Events.kill("exc", []) + ns.Events.link("loop", [0, 1], [2, 3], [1, 2] * nS, 2 * ms) + ns.Events.link("loop", 4, 5, 1e-9, 1e-3)
+    )
     table = ns.apply(circuit(), events.labelled("mine"))["loop"].synapses
     assert table["weight"][-3:].tolist() == [1e-9, 2e-9, 1e-9] and table["delay"][-3:].tolist() == [2e-3, 2e-3, 1e-3]

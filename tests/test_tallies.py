@@ -1,12 +1,12 @@
 """What an epoch's record says of ledgers, of excitation and inhibition, and of synchrony."""
 
 import numpy as np
-from life_data import NUMPY
+from life_data import NUMPY, develop
 
 import neurosim as ns
 from neurosim.lifecycle.tallies import balance, ledgers
 from neurosim.recording import PartRecording, Recording, SpikeTrains
-from neurosim.units import ms, mV
+from neurosim.units import Hz, ms, mV, nS
 
 
 def circuit():
@@ -55,6 +55,19 @@ def test_what_reaches_a_cell_counts_as_potentials_per_second():
     np.testing.assert_allclose(balance(divided, "life", 1, twins)["exc"][1], 10 * 0.5e-3 / 0.1, rtol=1e-12)  # a division adds nothing
 
 
+def test_the_ratio_is_of_cells_that_are_declared_excitatory_and_no_inputs():
+    """Inputs are no cells, and where nothing is declared excitatory there is no ratio, not one of 0."""
+
+    def ratio(sign, inputs):
+        cells = [ns.create("exc", "leaky", 6, sign=sign), ns.create("inh", "leaky", 2, sign="inhibitory")]
+        cells += [ns.create("fibres", "spike_source", 50, sign="excitatory")] if inputs else []
+        history = develop(ns.Circuit(cells), ns.Phase("life", 1), inputs=[])
+        return history.balance["cells"].tolist()
+
+    assert ratio("excitatory", False) == ratio("excitatory", True) == [3, 3]
+    assert np.isnan(ratio(None, True)).all()
+
+
 def test_cells_that_fire_together_are_as_synchronous_as_there_are_of_them():
     """Variance over mean of the population's spikes in 5 ms: n cells that are one Poisson process have n, n independent ones 1."""
     draw, now = np.random.default_rng(2), ns.Circuit([ns.create("exc", "leaky_conductance", 8), ns.create("inh", "leaky_conductance", 1)])
@@ -92,3 +105,20 @@ def test_a_life_keeps_both_tables_and_a_folder_has_them(tmp_path):
     again = ns.load_history(tmp_path / "run")
     assert again.ledgers.tobytes() == history.ledgers.tobytes() and again.balance.tobytes() == history.balance.tobytes()
     assert (tmp_path / "run" / "ledgers.csv").read_text().count("\n") == 5
+
+
+def test_a_measure_sees_the_ledgers_that_rules_see():
+    """And what judges by measures comes after them: a wave at the boundary at which the ledger first says so."""
+    seen = []
+
+    def measure(now, recording):
+        seen.append(now["exc"].cells["calcium"].copy())
+        return {"calcium": now["exc"].cells["calcium"].mean()}
+
+    calcium = ns.CalciumBook("exc", 10 * ms)
+    drive = [ns.PoissonInput("exc", "g_exc", rate=2000 * Hz, weight=5 * nS)]
+    life = ns.Lifecycle(10 * ms, [ns.Phase("life", 4, [calcium])])
+    history = ns.develop(circuit(), life, inputs=drive, backend=NUMPY, progress=False, measure=measure)
+    means = history.ledgers[(history.ledgers["ledger"] == "calcium") & (history.ledgers["epoch"] > 0)]["mean"]
+    assert history.activity["spikes"].sum() and means[0] > 0
+    assert [one.mean() for one in seen] == means.tolist() == history.measures["calcium"].tolist()

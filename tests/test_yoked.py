@@ -120,6 +120,8 @@ def test_another_life_is_refused(lived):
         ValueError, match=r"the history has the phases \[\('growth', 3\), \('decline', 3\)\] and the lifecycle .*give the finished history"
     ):
         ns.yoked(longer, lived)
+    with pytest.raises(TypeError, match="needs a lifecycle and the history of it"):
+        ns.yoked(lived, LIFE)
     with pytest.raises(KeyError, match="events name 'exc', but this circuit knows only other"):
         ns.yoked(LIFE, lived).phases[0].rules[0].check(ns.Circuit([ns.create("other", "leaky_conductance", 3)]))
 

@@ -5,7 +5,7 @@ values (SI, one a row) of columns by (part, column); the part None stands for th
 ``books``. Equal books of several rules are kept once. A book may name its ``notes``, which no other is then to keep.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -59,16 +59,31 @@ def check(circuit: Circuit, rules: Iterable, later: bool = False) -> None:
                 raise ValueError(f"{what} is kept in two ways at once, by {other!r} and {book!r}; give one another {which}")
 
 
-def kept(circuit: Circuit, recording: Recording, rules: Iterable, epoch: int = 0) -> tuple[Circuit, dict[str, set[str]]]:
+def kept(
+    circuit: Circuit, recording: Recording, rules: Iterable, epoch: int = 0, measure: Callable | None = None
+) -> tuple[Circuit, dict[str, set[str]]]:
     """Let each book bring its columns up to date with an epoch; return the circuit, and which columns changed, by part.
 
-    The rules may have schedules, of which those of this `epoch` of their phase count (0 is its first).
-
-    All books read the circuit as the epoch left it, whatever others have written: their order does not matter.
+    The rules may have schedules, of which those of this `epoch` of their phase count (0 is its first). All books read the circuit as
+    the epoch left it, whatever others have written: their order does not matter. What ``measure(circuit, recording)`` makes of the
+    circuit then goes into ``recording.measures``, and last come the books that judge by that (those with a true `judges`), which read
+    what the others have written. Raises TypeError for a measure that returns no dict.
     """
+    books = books_of(rules, epoch)
+    circuit, noted = _kept(circuit, recording, [book for book in books if not getattr(book, "judges", False)])
+    if measure is not None:
+        values = measure(circuit, recording)
+        if not isinstance(values, Mapping):
+            raise TypeError(f"measure returned {values!r}; it returns a dict of numbers by name")
+        recording.measures.update(values)
+    circuit, more = _kept(circuit, recording, [book for book in books if getattr(book, "judges", False)])
+    return circuit, {part: noted.get(part, set()) | more.get(part, set()) for part in {*noted, *more}}
+
+
+def _kept(circuit: Circuit, recording: Recording, books: Iterable) -> tuple[Circuit, dict[str, set[str]]]:
     noted: dict[str, set[str]] = {}
     before = circuit
-    for book in books_of(rules, epoch):
+    for book in books:
         entries = book.keep(before, recording)
         circuit = _entered(circuit, entries, book)
         for part, column in entries:

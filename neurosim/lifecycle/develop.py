@@ -44,7 +44,7 @@ def develop(
     Each epoch is simulated; then its rules read the same circuit and recording and propose events, which one surgery
     carries out. `inputs` act in the circuit's own time over the whole life. `record` asks for what the history keeps of
     every epoch: ns.Trace (descendants of the chosen included) and ns.Spikes. ``measure(circuit, recording)`` is called
-    before each boundary and returns a dict of numbers for the history. `progress` is True for a bar and a table of the life's time
+    before each boundary, with ledgers up to date, and returns a dict of numbers for the history. `progress` is True for a bar and a table of the life's time
     scales, False for neither, or a function called with (epochs done, epochs in all). `keep` is an ns.RunFolder (or the path of a new folder) in which each
     epoch is kept as soon as it is over, and from which a life that broke off goes on. Ctrl-C ends the life after the last
     whole epoch and returns the history so far. Everything is checked before anything runs; errors are those of `simulate`, of
@@ -111,15 +111,11 @@ def _live(history: History, life: Lifecycle, inputs, record, measure, running, p
         circuit, recording = simulate(
             circuit, life.epoch, inputs=inputs, record=wishes, modulate=phase.factors(number), backend=running, progress=False
         )
-        values = {} if measure is None else measure(circuit, recording)
-        if not isinstance(values, Mapping):
-            raise TypeError(f"measure returned {values!r}; it returns a dict of numbers by name")
-        recording.measures.update(values)
         rules = phase.labelled(number)
-        circuit, noted = kept(circuit, recording, phase.rules, number)
+        circuit, noted = kept(circuit, recording, phase.rules, number, measure)
         edit, notes = _proposed(circuit, recording, rules, noted), circuit.notes
         # All that is to be told of the circuit before the edit is read now, and nobody keeps it: else it would have to be copied first.
-        lived = lived_epoch(circuit, phase.name, recording, edit, values)
+        lived = lived_epoch(circuit, phase.name, recording, edit, recording.measures)
         part = _part(recording, record) if wishes else None
         history.let_go(phase.name)
         del circuit

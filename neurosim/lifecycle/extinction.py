@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 from neurosim.errors import near
 from neurosim.events import Events
@@ -93,6 +93,7 @@ class Waves:
     min_delta: float
     patience: int
     cooldown: int
+    judges: ClassVar[bool] = True
 
     @property
     def notes(self) -> tuple[str, ...]:
