@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-FORMAT = 2
+FORMAT = 3
 PART = ".part"  # how the name of a file ends that is still being written
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LEVEL = 1  # of compression: half the time of zlib's own choice, files 3 % larger

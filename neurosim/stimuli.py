@@ -98,6 +98,11 @@ class Input:
         if isinstance(self.cells, str):
             if self.cells != "ever" or not each:
                 raise ValueError(f'cells of input {self.label!r} are {self.cells!r}; give ids, or "ever" with one value for each cell')
+            founders = np.count_nonzero(population.parents == FOUNDER)
+            if each[0] < founders:
+                raise ValueError(
+                    f"input {self.label!r} has {each[0]} values and population {population.name!r} {founders} founders; give at least one each"
+                )
             return np.arange(each[0])
         known = _ids(self.cells, f"cells of input {self.label!r}")
         outside = (known < 0) | (known >= len(population.parents))

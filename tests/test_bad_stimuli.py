@@ -57,6 +57,13 @@ STIMULI = {
     "NaN as weight": (lambda: poisson(weight=NAN * nS), V, "weight", "nan", "times nS"),
     "infinite weight": (lambda: poisson(weight=INF * nS), V, "weight", "inf", "give finite numbers"),
     "no rates": (lambda: poisson(rate=np.array([]) * Hz), V, "rate", "(0,)", "give one value or 10"),
+    "fewer values than founders": (
+        lambda: poisson(rate=np.ones(9) * Hz, cells="ever"),
+        V,
+        "9 values",
+        "'exc' 10 founders",
+        "at least one each",
+    ),
     "half a cell": (lambda: poisson(cells=[0.5]), T, "cells", "[0.5]", "whole numbers"),
     "name of a cell": (lambda: poisson(cells=["a"]), T, "cells", "['a']", "whole numbers"),
     "dimension of times": (lambda: given(times=[1] * mV), T, "times", "[1.] mV", "times ms"),

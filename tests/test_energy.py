@@ -288,10 +288,10 @@ def test_no_cell_computes_without_energy_and_both_causes_of_death_are_told():
         ns.Apoptosis("exc", ns.Below(ns.Value("energy"), 0.0), label="hunger"),
         ns.Apoptosis("exc", ns.Outlived(ns.Uniform(2, 9)), label="age"),
     ]
-    least = []
+    debtors = set()
 
     def measure(now, recording):
-        least.append(now["exc"].cells["energy"].min(initial=np.inf))
+        debtors.update((now.epoch + 1, cell) for cell in now["exc"].ids[now["exc"].cells["energy"] < 0].tolist())
         return {}
 
     history = develop(circuit(30), ns.Phase("life", 10, rules), inputs=[*NOISE], measure=measure, epoch=10 * ms)
@@ -299,7 +299,8 @@ def test_no_cell_computes_without_energy_and_both_causes_of_death_are_told():
     hungry, old = (deaths[deaths["rule"] == f"life/{label}"] for label in ("hunger", "age"))
     assert len(hungry) > 2 and len(old) > 2 and len(hungry) + len(old) == len(deaths)
     assert (hungry["value"] < 0).all() and (hungry["threshold"] == 0).all() and (old["value"] > old["threshold"]).all()
-    assert min(least) > 0 and len(history.circuit["exc"]) == 30 - len(deaths)
+    assert debtors and debtors <= set(zip(deaths["epoch"].tolist(), deaths["id"].tolist(), strict=True))
+    assert len(history.circuit["exc"]) == 30 - len(deaths)
     fed = develop(circuit(30), ns.Phase("life", 10, rules[:1]), inputs=[*NOISE], epoch=10 * ms).circuit
     assert fed["exc"].cells["energy"].min() < 0  # the control: nobody dies, and cells in debt go on
 

@@ -8,7 +8,7 @@ import pytest
 from life_data import circuit, develop, recorded, rng
 
 import neurosim as ns
-from neurosim.units import Hz, ms, nS, second, um
+from neurosim.units import Hz, ms, mV, nS, second, um
 
 COUNTS = np.zeros(8, dtype=int)
 
@@ -92,6 +92,17 @@ def test_a_target_without_synapses_gains_a_part_of_what_others_have():
     now = ns.Circuit([cells], [loop])
     grow = ns.Rewiring("loop", regrow=ns.Growth(1e9 / second), weight=0.5)
     assert grow(now, recorded(now, [0, 0, 0]), rng()).of("link", "loop")["weight"].tolist() == [1e-9] * 4
+
+
+@pytest.mark.parametrize("fields", [{"prune": ns.WeightBelow(0.2)}, {"regrow": 1 / second, "weight": 0.5}], ids=["prune", "regrow"])
+def test_a_part_of_negative_weights_is_refused(fields):
+    cells = ns.create("exc", "leaky_adaptive_threshold", 3)
+    loop = ns.connect(cells, cells, "static", ns.AllToAll(), receptor="v", weight=-0.3 * mV).replace(name="loop")
+    with pytest.raises(
+        ValueError, match="is a fraction of the largest incoming weight, but the weights of 'loop' are negative; give a quantity"
+    ):
+        ns.Rewiring("loop", **fields).check(ns.Circuit([cells], [loop]))
+    ns.Rewiring("loop", prune=ns.WeightBelow(-0.2 * mV), regrow=1 / second, weight=-0.1 * mV).check(ns.Circuit([cells], [loop]))
 
 
 def test_books_and_checks_of_the_selection_are_those_of_the_rule():

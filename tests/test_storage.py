@@ -192,14 +192,14 @@ def test_files_of_another_kind_are_refused(saved, tmp_path):
         with pytest.raises(ValueError, match="is damaged or no circuit of neurosim"):
             ns.load_circuit(tmp_path / name)
     write_archive(tmp_path / "recipe", {"kind": "recipe"}, {})
-    with pytest.raises(ValueError, match="holds a recipe in format 2, not a circuit in format 2"):
+    with pytest.raises(ValueError, match="holds a recipe in format 3, not a circuit in format 3"):
         ns.load_circuit(tmp_path / "recipe")
     files = contents(saved)
     about = json.loads(np.load(io.BytesIO(files["manifest.npy"])).tobytes())
     buffer = io.BytesIO()
     np.save(buffer, np.frombuffer(json.dumps({**about, "format": 99}).encode(), dtype=np.uint8))
     rewrite(saved, {**files, "manifest.npy": buffer.getvalue()})
-    with pytest.raises(ValueError, match="holds a circuit in format 99, not a circuit in format 2"):
+    with pytest.raises(ValueError, match="holds a circuit in format 99, not a circuit in format 3"):
         ns.load_circuit(saved)
 
 

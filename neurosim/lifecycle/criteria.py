@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neurosim.lifecycle.schedules import checked_by_epoch
-from neurosim.lifecycle.selection import Selected, Selection, books_needed, check_selection, largest_incoming
+from neurosim.lifecycle.selection import Selected, Selection, books_needed, check_fraction, check_selection, largest_incoming
 from neurosim.lifecycle.traits import Rate, Use, Value
 from neurosim.randomness import stream_key, uniform
 from neurosim.units import DIMENSIONLESS, Hz, get_dimensions, to_si
@@ -284,7 +284,8 @@ class WeightBelow(_Compared):
     """Select the synapses whose weight is below a threshold, the weakest first, of equals the older.
 
     `weight` is a quantity or a plain number: that fraction of the largest incoming weight of the same target cell in the
-    same projection. Raises TypeError for a weight that has not the dimension of the projection's weights.
+    same projection. Raises TypeError for a weight that has not the dimension of the projection's weights, ValueError for a fraction of
+    negative ones.
     """
 
     weight: Any
@@ -292,6 +293,12 @@ class WeightBelow(_Compared):
     numbers: ClassVar[tuple[str, ...]] = ("weight",)
     older_first: ClassVar[bool] = True
     direction: ClassVar[int] = 1
+
+    def check(self, circuit, name: str) -> None:
+        """Raise TypeError or ValueError where the weight does not fit a projection."""
+        super().check(circuit, name)
+        if get_dimensions(self.weight) is DIMENSIONLESS:
+            check_fraction(circuit[name], "weight of WeightBelow")
 
     def _thresholds(self, circuit, name: str, values: np.ndarray):
         if get_dimensions(self.weight) is not DIMENSIONLESS:

@@ -12,7 +12,7 @@ from neurosim.events import Events
 from neurosim.lifecycle.amounts import check_hazard, check_name, choose
 from neurosim.lifecycle.growth import Growth
 from neurosim.lifecycle.schedules import checked_by_epoch
-from neurosim.lifecycle.selection import books_needed, check_made, check_selection, largest_incoming
+from neurosim.lifecycle.selection import books_needed, check_fraction, check_made, check_selection, largest_incoming
 from neurosim.projection import check_delays, check_values
 from neurosim.units import DIMENSIONLESS, Quantity, get_dimensions, ms, quantity, second
 
@@ -61,6 +61,10 @@ class Rewiring:
         return () if self.prune is None else books_needed(self.prune, self.projection)
 
     @property
+    def _relative(self) -> bool:
+        return not hasattr(self.weight, "sample") and get_dimensions(self.weight) is DIMENSIONLESS
+
+    @property
     def _growth(self) -> Growth:
         return self.regrow if isinstance(self.regrow, Growth) else Growth(self.regrow)
 
@@ -73,6 +77,8 @@ class Rewiring:
         if self.regrow is None:
             return
         self._growth.check(circuit, self.projection)
+        if self._relative:
+            check_fraction(projection, f"weight of the rewiring of {self.projection!r}")
         what, largest = f"regrown synapses of {self.projection!r}", projection.synapses["weight"].max(initial=0.0)
         delay = self.delay
         if isinstance(delay, Conduction):
@@ -113,7 +119,7 @@ class Rewiring:
     def _values(self, projection, delay, size: int, largest: Callable[[], np.ndarray], rng) -> tuple[np.ndarray, np.ndarray]:
         """Weights and delays of new synapses; `largest` gives the largest incoming weight of the target of each, where they need it."""
         what = f"regrown synapses of {self.projection!r}"
-        if not hasattr(self.weight, "sample") and get_dimensions(self.weight) is DIMENSIONLESS:
+        if self._relative:
             weight = float(self.weight) * largest()
         else:
             weight = draw(self.weight, size, rng, quantity(1.0, projection.receptor.dimensions), f"weight of {what}")

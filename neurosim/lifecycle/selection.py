@@ -167,3 +167,13 @@ def largest_incoming(projection, size: int, rows: np.ndarray) -> np.ndarray:
     largest = np.zeros(size)
     np.maximum.at(largest, rows, projection.synapses["weight"])
     return largest
+
+
+def check_fraction(projection, what: str) -> None:
+    """Raise ValueError where a fraction of the largest incoming weight means nothing, because all weights are negative."""
+    weight = projection.synapses["weight"]
+    if weight.max(initial=0.0) <= 0 and weight.min(initial=0.0) < 0:
+        raise ValueError(
+            f"{what} is a fraction of the largest incoming weight, but the weights of {projection.name!r} are negative; "
+            'give a quantity, or select by ns.Above(ns.Value("weight"), ...)'
+        )
