@@ -29,16 +29,18 @@ class Events:
 
     Made by ``Events.kill``, ``.hand_over``, ``.fade``, ``.divide``, ``.bear``, ``.unlink`` and ``.link`` and joined by ``+``. Every row carries the value that
     caused it and the threshold it was held against (NaN where there was none), and the label of its rule. `dimensions` are those of weights that
-    were given as quantities, by projection. Cells and synapses are ids: whole numbers; a mask raises TypeError.
+    were given as quantities, by projection; `floors` say how many cells of a population each rule leaves at least. Cells and synapses are ids: whole numbers; a mask raises TypeError.
     """
 
     tables: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
     dimensions: frozenset[tuple[str, Dimension]] = frozenset()
+    floors: Mapping[tuple[str, str], int] = field(default_factory=dict)  # by population and rule
 
     @classmethod
-    def kill(cls, population: str, cells, *, value=np.nan, threshold=np.nan) -> "Events":
-        """Propose the death of cells (ids) of one population."""
-        return cls._one("death", population, cell=cells, value=value, threshold=threshold)
+    def kill(cls, population: str, cells, *, floor: int = 0, value=np.nan, threshold=np.nan) -> "Events":
+        """Propose the death of cells (ids) of one population, the first ones first, as long as `floor` of its cells are left, whoever else kills."""
+        made = cls._one("death", population, cell=cells, value=value, threshold=threshold)
+        return cls(made.tables, floors={(population, ""): floor}) if len(made) and floor else made
 
     @classmethod
     def hand_over(cls, population: str, cells, heirs, part=1.0, *, value=np.nan, threshold=np.nan) -> "Events":
@@ -146,7 +148,7 @@ class Events:
         joined = dict(self.tables)
         for key, rows in other.tables.items():
             joined[key] = np.concatenate([joined[key], rows]) if key in joined else rows
-        return Events(joined, self.dimensions | other.dimensions)
+        return Events(joined, self.dimensions | other.dimensions, {**self.floors, **other.floors})
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.tables.values())
@@ -169,7 +171,8 @@ class Events:
                 rows["rule"][rows["rule"] == label] = f"{rule}/{label}"
             rows["rule"][~inner] = rule
             tables[key] = rows
-        return Events(tables, self.dimensions)
+        floors = {(name, f"{rule}/{label}" if label else rule): floor for (name, label), floor in self.floors.items()}
+        return Events(tables, self.dimensions, floors)
 
     def check(self, circuit) -> None:
         """Raise KeyError for events that name a population or projection that the circuit lacks, TypeError for weights of another dimension."""

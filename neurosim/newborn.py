@@ -160,7 +160,7 @@ def enter(circuit: Circuit, settled: Settled, cells: dict, synapses: Mapping[str
     for name, population in circuit.populations.items():
         own = set(noted.get(name, ()))
         bound = {key: _gain(circuit, name, ledger, settled, synapses) for key, ledger in population.ledgers.items() if ledger.bound}
-        bound = {key: gain for key, gain in bound.items() if gain.any()}
+        bound = {key: (gain, _degree(circuit, name, population.ledgers[key], synapses)) for key, gain in bound.items() if gain.any()}
         split = {key for key, ledger in population.ledgers.items() if ledger.division != "copy" and len(settled.divisions[name])}
         touched = own | set(bound) | split | ({FADING.name} if len(settled.faded[name]) else set())
         if touched and name not in cells:
@@ -169,8 +169,11 @@ def enter(circuit: Circuit, settled: Settled, cells: dict, synapses: Mapping[str
             _enter(circuit, population, column, settled, cells[name], bound.get(column), column in own)
 
 
-def _enter(circuit, population: Population, column: str, settled: Settled, change: TableEdit, gain: np.ndarray | None, noted: bool) -> None:
-    """Put one column of cells into their edit: noted values, what divisions make of them, and what synapses gained bind."""
+def _enter(circuit, population: Population, column: str, settled: Settled, change: TableEdit, bound: tuple | None, noted: bool) -> None:
+    """Put one column of cells into their edit: noted values, what divisions make of them, and what synapses gained bind.
+
+    `bound` are the synapses that each cell (by id) gained and those that it kept, at the ends to which a ledger is bound.
+    """
     name, old = population.name, population.cells[column]
     after, mothers = old.copy(), population.rows(settled.divisions[name]["mother"])
     ledger = population.ledgers.get(column)
@@ -185,9 +188,10 @@ def _enter(circuit, population: Population, column: str, settled: Settled, chang
     if ledger is None and len(first):
         first = change.fresh.pop(column)
     newborn = np.concatenate([daughters, first])
-    if gain is not None:
+    if bound is not None:
+        gain, stayed = bound
         after += gain[population.ids]
-        before = _degree(circuit, name, ledger)[settled.divisions[name]["mother"]]
+        before = stayed[settled.divisions[name]["mother"]]
         newborn = newborn + gain[settled.newborn(name)] - np.concatenate([before, np.zeros(len(first))])
     rows = change.survivors if noted else change.survivors[after[change.survivors] != old[change.survivors]]
     change.changed[column] = (rows, after[rows])
@@ -210,7 +214,14 @@ def _gain(circuit: Circuit, name: str, ledger: Ledger, settled: Settled, synapse
     return gain
 
 
-def _degree(circuit: Circuit, name: str, ledger: Ledger) -> np.ndarray:
-    """Count the synapses of each cell (by id) at the ends that a ledger is bound to."""
+def _degree(circuit: Circuit, name: str, ledger: Ledger, synapses: Mapping[str, TableEdit]) -> np.ndarray:
+    """Count the synapses of each cell (by id) at the ends that a ledger is bound to, but for those that go and that none descends from."""
     size = len(circuit.populations[name].parents)
-    return sum(np.bincount(circuit.projections[projection].synapses[end], minlength=size) for projection, end in ledger.bound)
+    degree = np.zeros(size, np.int64)
+    for projection, end in ledger.bound:
+        cells, change = circuit.projections[projection].synapses[end], synapses.get(projection)
+        degree += np.bincount(cells, minlength=size)
+        if change is not None:
+            gone = np.setdiff1d(change.removed, change.copied)
+            degree -= np.bincount(cells[gone], minlength=size)
+    return degree

@@ -48,7 +48,7 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
     dropped: Counter = Counter()
     deaths, dead, handed, faded, divisions, daughters, births, born = ({} for _ in range(8))
     for name, population in circuit.populations.items():
-        deaths[name] = _deaths(population, events.of("death", name), dropped)
+        deaths[name] = _deaths(population, events.of("death", name), events.floors, dropped)
         dead[name] = deaths[name]["cell"]
         handed[name] = _handed(population, events.of("handover", name), dead[name], dropped)
         faded[name] = _of_living(population, events.of("fade", name), "cell", dead[name], "fades", dropped)
@@ -76,11 +76,18 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
     return Settled(deaths, dead, handed, faded, divisions, daughters, births, born, unlinked, pruned, links), dropped
 
 
-def _deaths(population: Population, table: np.ndarray, dropped: Counter) -> np.ndarray:
+def _deaths(population: Population, table: np.ndarray, floors: Mapping, dropped: Counter) -> np.ndarray:
     rows = population.rows(table["cell"])
     if IMMORTAL.name in population.ledgers:
         table = _without(table, population.cells[IMMORTAL.name][rows] > 0, f"{population.name}: killed but protected", dropped)
-    return _first(table, "cell", f"{population.name}: killed twice", dropped)
+    table = _first(table, "cell", f"{population.name}: killed twice", dropped)
+    spared, left = np.zeros(len(table), dtype=bool), len(population)
+    for rule in dict.fromkeys(table["rule"].tolist()):
+        rows = np.flatnonzero(table["rule"] == rule)
+        room = max(0, left - floors.get((population.name, rule), 0))
+        spared[rows[room:]] = True
+        left -= min(room, len(rows))
+    return _without(table, spared, f"{population.name}: killed though few are left", dropped)
 
 
 def _handed(population: Population, table: np.ndarray, dead: np.ndarray, dropped: Counter) -> np.ndarray:

@@ -197,8 +197,8 @@ class Named:
 MISTAKES = [
     ({"fade": 1.0}, ValueError, r"apoptosis in 'exc' fades by a factor of 1.0; give a number between 0 and 1"),
     ({"fade": 0}, ValueError, r"fades by a factor of 0"),
-    ({"floor": -1}, ValueError, r"leaves -1 cells; give a whole number, 0 or more"),
-    ({"floor": 2.5}, ValueError, r"leaves 2.5 cells; give a whole number"),
+    ({"floor": -1}, ValueError, r"leaves -1 cells; give floor=0 or more"),
+    ({"floor": 2.5}, ValueError, r"leaves 2.5 cells; give floor=0 or more, a whole number"),
     ({"hazard": [1, 2] * Hz}, ValueError, r"hazard of Apoptosis in 'exc' is \[1\. 2\.\] Hz; give a rate of 0 or more"),
     ({"heirs": 2}, TypeError, r"heirs of apoptosis in 'exc' are 2; give ns.Heirs\(number\)"),
     ({"hazard": -1 / second}, ValueError, r"hazard of Apoptosis in 'exc' is -1"),
@@ -241,3 +241,16 @@ def test_output_that_cannot_be_shared_neither_fades_nor_goes_to_several(fields, 
 def test_an_unknown_population_is_named():
     with pytest.raises(ValueError, match=r"rule Apoptosis is about 'ex', which is not in the circuit.*exc"):
         develop(circuit(), ns.Phase("death", 1, [ns.Apoptosis("ex", fade=0.5)]))
+
+
+def test_rules_leave_their_floors_together():
+    """Each alone stays above its floor; one without a floor may go below it, where it comes first."""
+    now = circuit()
+    idle, busy = ns.Events.kill("exc", [0, 1, 2, 3], floor=5).labelled("idle"), ns.Events.kill("exc", [6, 7, 4], floor=5).labelled("busy")
+    edit = ns.plan(now, idle + busy)
+    assert edit.settled.dead["exc"].tolist() == [0, 1, 2] and edit.dropped == {"exc: killed though few are left": 4}
+    free = ns.plan(now, ns.Events.kill("exc", [0, 1, 2, 3, 5]).labelled("free") + busy)
+    assert free.settled.dead["exc"].tolist() == [0, 1, 2, 3, 5]
+    inner = ns.Apoptosis("exc", floor=5, label="inner")
+    waves = [ns.Extinction([inner], every=1, label="wave"), ns.Apoptosis("exc", floor=6, label="outer")]
+    assert len(develop(now, ns.Phase("end", 2, waves)).circuit["exc"]) == 5

@@ -313,6 +313,23 @@ def test_a_division_adds_the_elements_that_its_synapses_bind(newborn):
     assert not len(rule(after, None, rng()).of("unlink", "exc_to_exc"))
 
 
+@pytest.mark.parametrize("newborn", ["split", "copy", "partition"])
+@pytest.mark.parametrize("deaths", [[], [0, 7]])
+def test_a_mother_that_loses_synapses_as_she_divides_has_a_daughter_with_as_many_vacant_elements(newborn, deaths):
+    rule, now = wiring(), circuit(chance=0.6)
+    now = ns.Circuit(list(now.populations.values()), [one.replace(newborn=newborn) for one in now.projections.values()])
+    now = given_elements(rule, now, rng(2), 0.5)
+    now = now.set("exc", axon_exc=1.5).set("exc", **{pool.name: 2.5 for pool in rule.dendritic if pool.population == "exc"})
+    proposed = rule(now, None, rng())
+    unlinks = ns.Events({key: rows for key, rows in proposed.tables.items() if key[0] == "unlink"})
+    assert len(unlinks) > 10
+    after = ns.apply(now, unlinks + ns.Events.kill("exc", deaths) + ns.Events.divide("exc", [2, 5], rng=rng()))
+    for pool, whole, bound in pools(rule, after):
+        if pool.population == "exc":
+            free = dict(zip(after["exc"].ids.tolist(), whole - bound, strict=True))
+            assert min(free.values()) >= 0 and free[12] == free[2] and free[13] == free[5]
+
+
 def test_a_death_frees_the_elements_of_its_partners():
     rule, now = wiring(), circuit(chance=0.4)
     now = kept(begun(now, [rule]), recorded(now), [rule])[0]

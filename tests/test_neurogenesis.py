@@ -225,13 +225,13 @@ MADE = {
     "both": (lambda: ns.Neurogenesis("exc", rate=1 * Hz, count=1), "Neurogenesis in 'exc' has both of a rate and a count of births"),
     "negative rate": (lambda: ns.Neurogenesis("exc", rate=-1 * Hz), "rate of Neurogenesis in 'exc' is -1. Hz; give a rate of 0 or more"),
     "infinite rate": (lambda: ns.Neurogenesis("exc", rate=np.inf * Hz), "rate of Neurogenesis in 'exc' is infinite; give a finite rate"),
-    "half a cell": (lambda: ns.Neurogenesis("exc", count=0.5), "count of Neurogenesis in 'exc' is 0.5 cells; give a whole number, 0 or more"),
-    "until": (lambda: ns.InputGrowth("exc", count=1, until=-3), "until of InputGrowth in 'exc' is -3 cells; give a whole number"),
+    "half a cell": (lambda: ns.Neurogenesis("exc", count=0.5), "count of Neurogenesis in 'exc' is 0.5 cells; give count=0 or more, a whole number"),
+    "until": (lambda: ns.InputGrowth("exc", count=1, until=-3), "until of InputGrowth in 'exc' is -3 cells; give until=0 or more"),
     "positions": (lambda: ns.Neurogenesis("exc", count=1, positions=1 * um), r"positions of Neurogenesis in 'exc' are 1.*; give three, \(x, y, z\)"),
     "strength": (lambda: ns.InputGrowth("exc", count=1, strength=-1.0), "strength of births in 'exc' is -1.0; give 0 or more"),
     "itself": (lambda: ns.Differentiation("exc", "exc"), "Differentiation of 'exc' leads into 'exc' itself; use Division"),
     "both amounts": (lambda: ns.Differentiation("a", "b", hazard=1 * Hz, count=1), "Differentiation in 'a' has both a hazard and a count"),
-    "end": (lambda: ns.Differentiation("a", "b", until=0), "Differentiation into 'b' stops at 0 cells; give a whole number, 1 or more"),
+    "end": (lambda: ns.Differentiation("a", "b", until=0), "Differentiation into 'b' stops at 0 cells; give until=1 or more"),
 }  # fmt: skip
 
 

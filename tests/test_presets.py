@@ -101,3 +101,10 @@ def test_adult_turnover_is_balanced():
 def test_mistakes_are_named(phase, message):
     with pytest.raises(ValueError, match=message):
         phase()
+
+
+def test_a_name_for_a_projection_or_for_a_list_of_them_is_told():
+    with pytest.raises(TypeError, match=r"synaptogenesis needs a projection, not 'exc_to_exc'; give the one that ns\.connect returned"):
+        ns.presets.synaptogenesis("exc_to_exc", 3, 5 * Hz, 1 / second)
+    with pytest.raises(TypeError, match=r"projections that learn are 'exc_to_exc'; give a list of names, \['exc_to_exc'\]"):
+        ns.presets.critical_period("exc_to_exc", 3)

@@ -105,6 +105,15 @@ def test_a_part_of_negative_weights_is_refused(fields):
     ns.Rewiring("loop", prune=ns.WeightBelow(-0.2 * mV), regrow=1 / second, weight=-0.1 * mV).check(ns.Circuit([cells], [loop]))
 
 
+def test_a_later_phase_may_ask_for_more_synapses_than_the_first_cells_have_places_for():
+    grow = ns.Rewiring("loop", regrow=ns.Growth(ns.InDegree(12)), weight=1 * nS, delay=1 * ms)
+    phases = [ns.Phase("proliferation", 2, [ns.Division("exc")]), ns.Phase("synaptogenesis", 1, [grow])]
+    now = develop(circuit(8), *phases).circuit
+    assert len(now["exc"]) == 32 and (degrees(now) >= 12).all()
+    with pytest.raises(ValueError, match="12 synapses are to grow for each target of projection 'loop', but there are places for 7"):
+        develop(circuit(8), *phases[1:])
+
+
 def test_books_and_checks_of_the_selection_are_those_of_the_rule():
     rule = ns.Rewiring("loop", prune=Forgotten())
     rule.check(circuit())

@@ -290,3 +290,60 @@ def test_equal_rules_of_other_labels_draw_other_numbers():
         assert set(divisions["parent"][divisions["rule"] == f"p/{label}"].tolist()) == carried_out
     assert dict(both.dropped) == {"exc: divides twice": len(a & b)} and a & b
     assert proposals["a"][0] != proposals["b"][0] and proposals["a"][0] != proposals["a"][1]
+
+
+NO_RULES = [
+    (ns.Division, r"has the rule Division, which is a class; give one that is made, such as ns\.Division\("),
+    (ns.Top(0.1), r"has the rule Top\(.*, which says who but not what happens; give it to a rule"),
+    (ns.Rate(), r"has the rule Rate\(\), which says who but not what happens"),
+    (ns.Events(), r"has the rule <Events: none>, which cannot be called"),
+]
+
+
+@pytest.mark.parametrize(("rule", "text"), NO_RULES, ids=["class", "selection", "trait", "events"])
+def test_what_is_no_rule_is_told(rule, text):
+    with pytest.raises(TypeError, match=f"phase 'life' {text}"):
+        ns.Phase("life", 1, [rule])
+    with pytest.raises(TypeError, match=f"extinction 'extinction' {text}"):
+        ns.Extinction([rule], every=1)
+
+
+MISTAKEN_LIVES = [
+    (lambda: ns.Lifecycle(1 * ms, [ns.Division("exc")]), TypeError, r"the lifecycle has the phase Division\(.*; give phases that are made"),
+    (lambda: ns.Lifecycle([1, 2] * ms, [ns.Phase("life", 1)]), ValueError, r"an epoch of the lifecycle lasts \[1\. 2\.\] ms; give a time"),
+    (
+        lambda: ns.Phase("life", 1, modulate=["loop.learning"]),
+        TypeError,
+        r"phase 'life' modulates \['loop\.learning'\]; give a dict of numbers",
+    ),
+    (
+        lambda: ns.Phase("life", 1, modulate={"loop.learning": "a"}),
+        ValueError,
+        r"loop\.learning in phase 'life' is 'a', which is not a number",
+    ),
+    (
+        lambda: ns.Phase("life", 1, modulate={"loop.learning": 1 * Hz}),
+        TypeError,
+        r"loop\.learning in phase 'life' is 1\. Hz, but it needs no",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "error", "text"), MISTAKEN_LIVES, ids=["phase", "epochs", "list", "text", "unit"])
+def test_mistakes_in_lives_are_told_when_they_are_made(make, error, text):
+    with pytest.raises(error, match=text):
+        make()
+
+
+@pytest.mark.parametrize("value", ["a", None, np.ones(2)], ids=["text", "none", "array"])
+def test_a_measure_is_a_function_that_returns_numbers(value):
+    with pytest.raises(TypeError, match=r"measure returned .* for 'rate'; give one number"):
+        develop(circuit(), ns.Phase("life", 1), measure=lambda circuit, recording: {"rate": value})
+    with pytest.raises(TypeError, match=r"measure of develop is 3; give a function"):
+        develop(circuit(), ns.Phase("life", 1), measure=3)
+
+
+def test_fading_within_an_extinction_is_fading_too():
+    fading = ns.Extinction([ns.Apoptosis("exc", fade=0.3)], every=2)
+    with pytest.raises(ValueError, match=r"two rules of phase 'life' let cells of 'exc' fade"):
+        ns.Phase("life", 1, [ns.Apoptosis("exc", fade=0.5), fading])

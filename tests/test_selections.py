@@ -1,6 +1,6 @@
 """Selections: how they combine, exact shares, thresholds, chance, set-points, lifetimes and what is refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from scipy import stats
 
 import neurosim as ns
 from neurosim.lifecycle.selection import Others
+from neurosim.table import Table
 from neurosim.units import Hz, kHz, ms, mV, nS, second
 
 COUNTS = [3, 0, 7, 1, 1, 9, 2, 1]  # in 100 ms: ten times as many Hz; mean 30 Hz
@@ -396,3 +397,31 @@ def test_a_fraction_is_a_plain_number():
     for wrong, error in ((ns.Rate(), ValueError), ("0.1", ValueError), (1 * Hz, TypeError)):
         with pytest.raises(error, match=r"fraction of Top is .*; give a plain number"):
             ns.Top(wrong)
+
+
+def test_two_rules_do_not_draw_the_same_numbers_unawares():
+    """With one stream the cells that die would be those that divide, and no birth would ever come of it."""
+    hazard = 50 / second
+    rules = [ns.Division("exc", ns.Random(hazard)), ns.Extinction([ns.Apoptosis("exc", ns.Random(hazard) & ns.RateAbove(0 * Hz))], every=1)]
+    with pytest.raises(
+        ValueError, match=r"two rules of phase 'life' select from 'exc' by ns\.Random and would draw the same numbers; give each"
+    ):
+        ns.Phase("life", 2, rules)
+    apart = ns.Phase("life", 2, [rules[0], ns.Apoptosis("exc", ns.Random(hazard, label="deaths"))])
+    assert {"division", "death"} == set(develop(cells(40), apart, epoch=10 * ms).events["kind"])
+    meant = [ns.Division("exc", ns.Random(hazard, "coin")), ns.Apoptosis("exc", ~ns.Random(hazard, "coin"))]
+    history = develop(cells(40), ns.Phase("life", 1, meant), epoch=10 * ms)
+    assert len(history.events) == 40 and not history.dropped
+    ns.Phase("life", 2, [rules[0], ns.Apoptosis("inh", ns.Random(hazard))])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_older_of_equals_goes_first_whatever_the_rows(seed):
+    """As reuse_slots leaves them: rows in any order, where ids tell the age."""
+    now = circuit()
+    order = rng(seed).permutation(8)
+    cells_ = now["exc"].cells
+    mixed = now.updated({"exc": replace(now["exc"], cells=Table({name: cells_[name][order] for name in cells_}))})
+    counts = np.array([2, 1, 1, 2, 1, 1, 2, 1])
+    for selection, ids in ((ns.Idlest(0.5), [1, 2, 4, 5]), (ns.Busiest(0.5), [0, 3, 6, 1]), (ns.RateBelow(15 * Hz), [1, 2, 4, 5, 7])):
+        assert found(selection, now, counts).ids.tolist() == found(selection, mixed, counts[order]).ids.tolist() == ids

@@ -130,3 +130,10 @@ def test_variables_that_synapses_keep_in_cells_are_of_plasticity():
     made = ns.Circuit([exc], [ns.connect(exc, exc, synapse, ns.AllToAll(), receptor="g_exc", weight=0.1 * nS)])
     groups = {row.name: row.group for row in scales(made, life()).rows}
     assert groups["exc.rate"] == "plasticity" and groups["exc.v"] == "membrane"
+
+
+def test_what_is_no_circuit_or_no_life_is_told():
+    now, life = ns.Circuit([ns.create("exc", "leaky", 2)]), ns.Lifecycle(1 * ms, [ns.Phase("life", 1)])
+    for wrong in ((life, now), (now, life.phases[0])):
+        with pytest.raises(TypeError, match="needs a circuit and a lifecycle"):
+            ns.time_scales(*wrong)

@@ -71,6 +71,11 @@ def test_values_are_those_of_the_columns():
     rewarded = ns.Circuit([source, cells], [taught])
     own = set(taught.synapse.variables)
     assert own and all(len(ns.Value(one)(rewarded, None, "pre_to_post")) == 4 for one in own)
+    ns.Value("eligibility").check(rewarded, "pre_to_post")
+    with pytest.raises(
+        ValueError, match=r"'x' of 'pre_to_post' has no value at a boundary, only one after the last spike; make it \(clock-driven\)"
+    ):
+        ns.Value("x").check(rewarded, "pre_to_post")
     kept_in_cells = set(taught.synapse.post.lines)
     assert kept_in_cells and all(ns.Value(one)(rewarded, None, "post").shape == (2,) for one in kept_in_cells)
 

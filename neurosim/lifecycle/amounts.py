@@ -44,7 +44,7 @@ def check_amount(rule) -> None:
     if rule.hazard is not None and rule.count is not None:
         raise ValueError(f"{what} has both a hazard and a count; give one of them, or neither for all that are selected")
     check_hazard(rule.hazard, f"hazard of {what}")
-    check_cells(rule.count, f"count of {what} is", 0)
+    check_size(rule.count, f"count of {what} is", "count", 0)
 
 
 def check_hazard(hazard, what: str) -> None:
@@ -53,10 +53,10 @@ def check_hazard(hazard, what: str) -> None:
         raise ValueError(f"{what} is {hazard}; give a rate of 0 or more, such as 1/second")
 
 
-def check_cells(number, what: str, least: int) -> None:
+def check_size(number, what: str, name: str, least: int) -> None:
     """Raise ValueError unless a number is None or a whole number of cells, so many at least."""
     if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < least):
-        raise ValueError(f"{what} {number!r} cells; give a whole number, {least} or more")
+        raise ValueError(f"{what} {number!r} cells; give {name}={least} or more, a whole number")
 
 
 def check_name(rule, name: str, known) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from neurosim.events import Events
 from neurosim.ledger import FADING, IMMORTAL
-from neurosim.lifecycle.amounts import check_amount, check_cells, check_name, choose, first
+from neurosim.lifecycle.amounts import check_amount, check_name, check_size, choose, first
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.selection import Everyone, Selected, books_needed, check_selection
 from neurosim.lifecycle.where import Correlated
@@ -67,7 +67,7 @@ class Apoptosis:
     """Let cells die, with all their synapses.
 
     Of the cells that `who` selects, each dies with a `hazard` (1/time), or `count` of them, or all; `floor` cells are
-    left at least, and cells that are protected stay. With `fade` a cell does not die at once: its output is multiplied by that factor at
+    left at least, whatever other rules kill at the same boundary, and cells that are protected stay. With `fade` a cell does not die at once: its output is multiplied by that factor at
     each boundary at which it is still selected, it dies once less than 1 % is left, and is rescued, its output whole again, at the first
     boundary at which it is not; the rule has to stand in every phase in which that is to happen, and only once. `heirs` (ns.Heirs) get the outgoing synapses of those that die.
     """
@@ -85,7 +85,7 @@ class Apoptosis:
         if checked_by_epoch(self):
             return
         check_amount(self)
-        check_cells(self.floor, f"apoptosis in {self.population!r} leaves", 0)
+        check_size(self.floor, f"apoptosis in {self.population!r} leaves", "floor", 0)
         if self.fade is not None and not 0 < self.fade < 1:
             raise ValueError(f"apoptosis in {self.population!r} fades by a factor of {self.fade!r}; give a number between 0 and 1")
         if self.heirs is not None and not callable(self.heirs):
@@ -118,7 +118,7 @@ class Apoptosis:
         selected = self._going(population, chosen, recording, rng) if fading else choose(self, chosen, recording, rng)
         level = population.cells[FADING.name][population.rows(selected.ids)] * self.fade if fading else np.zeros(len(selected.ids))
         dying = first(selected.taken(level < GONE), max(0, len(population) - self.floor), rng)
-        events = Events.kill(self.population, dying.ids, value=dying.value, threshold=dying.threshold)
+        events = Events.kill(self.population, dying.ids, floor=self.floor, value=dying.value, threshold=dying.threshold)
         if fading:
             events += self._faded(population, selected, np.maximum(level, GONE), dying.ids)
         return events if self.heirs is None else events + self.heirs(circuit, recording, self.population, dying.ids, rng)

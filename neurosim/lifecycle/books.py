@@ -67,7 +67,7 @@ def kept(
     The rules may have schedules, of which those of this `epoch` of their phase count (0 is its first). All books read the circuit as
     the epoch left it, whatever others have written: their order does not matter. What ``measure(circuit, recording)`` makes of the
     circuit then goes into ``recording.measures``, and last come the books that judge by that (those with a true `judges`), which read
-    what the others have written. Raises TypeError for a measure that returns no dict.
+    what the others have written. Raises TypeError for a measure that returns no dict of numbers.
     """
     books = books_of(rules, epoch)
     circuit, noted = _kept(circuit, recording, [book for book in books if not getattr(book, "judges", False)])
@@ -75,6 +75,9 @@ def kept(
         values = measure(circuit, recording)
         if not isinstance(values, Mapping):
             raise TypeError(f"measure returned {values!r}; it returns a dict of numbers by name")
+        for name, value in values.items():
+            if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
+                raise TypeError(f"measure returned {value!r} for {name!r}; give one number")
         recording.measures.update(values)
     circuit, more = _kept(circuit, recording, [book for book in books if getattr(book, "judges", False)])
     return circuit, {part: noted.get(part, set()) | more.get(part, set()) for part in {*noted, *more}}

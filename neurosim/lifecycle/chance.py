@@ -24,7 +24,8 @@ class Random(Selection):
     """Select each cell or synapse with one hazard (1/time), as it applies to an epoch: with the chance 1 - exp(-hazard * epoch).
 
     Two with the same `label` draw the same numbers at a boundary, so that what one of them leaves is what the other does; give another
-    label for a draw of its own. Raises TypeError for a hazard that is no rate and ValueError for a negative one.
+    label for a draw of its own. Two rules of a phase that select from one part cannot both leave it at its default. Raises TypeError for a
+    hazard that is no rate and ValueError for a negative one.
     """
 
     hazard: Quantity

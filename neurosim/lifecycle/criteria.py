@@ -20,7 +20,7 @@ class ByTrait(Selection):
     """Share what selections by one trait have in common: its check, its books, thresholds in its unit, and an order.
 
     Of equal values one goes first that a draw from the circuit's seed, the epoch and the ids decides, so that no row is favoured;
-    `older_first` takes the row instead. `direction` is 1 where the lowest go first and -1 where the highest do.
+    `older_first` takes the lower id, the older one, instead. `direction` is 1 where the lowest go first and -1 where the highest do.
     """
 
     trait: Any
@@ -62,10 +62,10 @@ class ByTrait(Selection):
 
     def in_order(self, circuit, name: str, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return rows in the order of their values."""
-        keys = self.direction * values[rows]
+        keys, ids = self.direction * values[rows], circuit[name].ids
         if self.older_first:
-            return rows[np.argsort(keys, kind="stable")]
-        ids, key = circuit[name].ids, stream_key(circuit.seed, f"ties/{name}")
+            return rows[np.lexsort((ids[rows], keys))]
+        key = stream_key(circuit.seed, f"ties/{name}")
         # The other way round from the other end, so that of equals none is both among the first of the top and of the bottom.
         return rows[even_order(keys, lambda some: (self.direction * uniform(key, ids[rows[some]], circuit.epoch)) % 1)]
 

@@ -163,6 +163,8 @@ def _check(circuit: Circuit, life: Lifecycle, inputs, record, backend) -> Circui
 
 def _check_rules(circuit: Circuit, life: Lifecycle, measure) -> None:
     """Check the rules of every phase as they are in each of its epochs, and that what they wait for is measured."""
+    if not (measure is None or callable(measure)):
+        raise TypeError(f"measure of develop is {measure!r}; give a function of (circuit, recording)")
     acted = False
     for phase in life.phases:
         for epoch in range(phase.epochs if phase.scheduled else 1):

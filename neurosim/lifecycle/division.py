@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.events import Events
-from neurosim.lifecycle.amounts import check_amount, check_cells, check_name, choose, first
+from neurosim.lifecycle.amounts import check_amount, check_name, check_size, choose, first
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.selection import Everyone, books_needed, check_selection
 from neurosim.units import Quantity
@@ -39,7 +39,7 @@ class Division:
         if checked_by_epoch(self):
             return
         check_amount(self)
-        check_cells(self.until, f"division in {self.population!r} stops at", 1)
+        check_size(self.until, f"division in {self.population!r} stops at", "until", 1)
         Events.divide(self.population, [], rng=np.random.default_rng(0), share=self.share, jitter=self.jitter)
 
     @property

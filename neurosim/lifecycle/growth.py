@@ -94,9 +94,12 @@ class Growth:
         return self._counts and self.amount.n is None
 
     def check(self, circuit, name: str) -> None:
-        """Raise ValueError where a projection cannot grow so: too few places, no positions, permitted cells that never existed."""
+        """Raise ValueError where a projection cannot grow so: no positions, permitted cells that never existed."""
+        check_where(listed(self.where), circuit, circuit.projections[name])
+
+    def check_room(self, circuit, name: str) -> None:
+        """Raise ValueError where a projection has too few places between the cells that there are."""
         projection = circuit.projections[name]
-        check_where(listed(self.where), circuit, projection)
         if self._counts:
             sources, targets = (len(circuit.populations[side]) for side in (projection.source, projection.target))
             places = self.contacts * (sources - (projection.source == projection.target))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from neurosim.lifecycle.phases import label_of
+from neurosim.lifecycle.phases import check_rule, label_of
 from neurosim.randomness import generator
 
 
@@ -14,8 +14,7 @@ def check_rules(rules: Sequence[Any], what: str) -> None:
     if not rules:
         raise ValueError(f"{what} has no rules; give it at least one, such as ns.Apoptosis(...)")
     for rule in rules:
-        if not callable(rule):
-            raise TypeError(f"{what} has the rule {rule!r}, which cannot be called with (circuit, recording, rng)")
+        check_rule(rule, what)
     labels = [label_of(rule) for rule in rules]
     for label in labels:
         if labels.count(label) > 1:

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurosim.distributions import draw
 from neurosim.events import Events
-from neurosim.lifecycle.amounts import check_amount, check_cells, check_hazard, check_name, choose, first, slowed
+from neurosim.lifecycle.amounts import check_amount, check_hazard, check_name, check_size, choose, first, slowed
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.selection import Everyone, books_needed, check_selection
 from neurosim.units import Hz, Quantity, metre, quantity, second, to_si, unit_name
@@ -38,7 +38,7 @@ class Births:
         if self.rate is not None and not self.rate < np.inf * Hz:
             raise ValueError(f"rate of {what} is infinite; give a finite rate, or a count")
         for name in ("count", "until"):
-            check_cells(getattr(self, name), f"{name} of {what} is", 0)
+            check_size(getattr(self, name), f"{name} of {what} is", name, 0)
         if self.positions is not None and (not isinstance(self.positions, Sequence) or len(self.positions) != len(AXES)):
             raise ValueError(
                 f"positions of {what} are {self.positions!r}; give three, (x, y, z), each a length or a distribution of lengths"
@@ -147,7 +147,7 @@ class Differentiation:
             raise ValueError(
                 f"Differentiation of {self.population!r} leads into {self.into!r} itself; use Division, or name another population"
             )
-        check_cells(self.until, f"Differentiation into {self.into!r} stops at", 1)
+        check_size(self.until, f"Differentiation into {self.into!r} stops at", "until", 1)
 
     @property
     def books(self) -> tuple:

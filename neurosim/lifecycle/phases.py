@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from neurosim.circuit import LONGEST
+from neurosim.lifecycle.chance import Random
+from neurosim.lifecycle.parts import parts
 from neurosim.lifecycle.schedules import at, lengths
+from neurosim.lifecycle.selection import Selection
 from neurosim.lifecycle.telling import written
-from neurosim.units import Quantity, second, to_si
+from neurosim.lifecycle.traits import Trait
+from neurosim.units import DIMENSIONLESS, Quantity, second, to_si
 
 
 @dataclass(frozen=True)
@@ -34,25 +38,44 @@ class Phase:
             raise ValueError(f"phase {self.name!r} lasts {self.epochs!r} epochs; give a whole number, 1 or more")
         _check_list(self.rules, f"rules of phase {self.name!r}")
         for rule in self.rules:
-            if not callable(rule):
-                raise TypeError(f"phase {self.name!r} has the rule {rule!r}, which cannot be called with (circuit, recording, rng)")
+            check_rule(rule, f"phase {self.name!r}")
             for length in lengths(rule):
                 if length != self.epochs:
                     raise ValueError(
                         f"rule {label_of(rule)!r} of phase {self.name!r} has a schedule of {length} values, but the phase lasts "
                         f"{self.epochs} epochs; give one value for each epoch"
                     )
+        if not isinstance(self.modulate, Mapping):
+            raise TypeError(
+                f"phase {self.name!r} modulates {self.modulate!r}; give a dict of numbers by factor, such as {{'loop.learning': 0}}"
+            )
         for key, value in self.modulate.items():
+            to_si(value, DIMENSIONLESS, f"{key} in phase {self.name!r}")
             if np.ndim(value) and len(value) != self.epochs:
                 raise ValueError(
                     f"phase {self.name!r} modulates {key} by {len(value)} values but lasts {self.epochs} epochs; give one for each epoch, or one number"
                 )
-        fading = [rule.population for rule in self.rules if getattr(rule, "fade", None) is not None]
+        self._check_labels()
+        self._check_apart()
+
+    def _check_apart(self) -> None:
+        """Raise ValueError where two rules would undo or repeat each other's choices."""
+        fading = [rule.population for rule in _innermost(self.rules) if getattr(rule, "fade", None) is not None]
         for name in fading:
             if fading.count(name) > 1:
                 raise ValueError(
                     f"two rules of phase {self.name!r} let cells of {name!r} fade, and each would rescue those of the other; give one rule who=a | b"
                 )
+        drawing = [_about(rule) for rule in _innermost(self.rules) if _draws(rule)]
+        for name in drawing:
+            if drawing.count(name) > 1:
+                raise ValueError(
+                    f"two rules of phase {self.name!r} select from {name!r} by ns.Random and would draw the same numbers; give "
+                    "each its own ns.Random(..., label=...), or both the same where that is meant"
+                )
+
+    def _check_labels(self) -> None:
+        """Raise ValueError for a label that is too long or that two rules have."""
         labels = [label for label, _ in self.labelled()]
         within = [f"{label}/{label_of(one)}" for label, rule in self.labelled() for one in getattr(rule, "nested", ())]
         for label in (*labels, *within):
@@ -95,6 +118,9 @@ class Lifecycle:
         if np.ndim(self.epoch) or not to_si(self.epoch, second, "epoch of the lifecycle") > 0:
             raise ValueError(f"an epoch of the lifecycle lasts {self.epoch}; give a time above 0")
         _check_list(self.phases, "phases of the lifecycle")
+        for phase in self.phases:
+            if not isinstance(phase, Phase):
+                raise TypeError(f"the lifecycle has the phase {phase!r}; give phases that are made, ns.Phase(name, epochs, rules)")
         names = [phase.name for phase in self.phases]
         if not names:
             raise ValueError("a lifecycle needs at least one phase; give phases=[ns.Phase(...)]")
@@ -122,8 +148,38 @@ def _check_list(values, what: str) -> None:
         raise TypeError(f"{what} are {values!r}; give a list, [...]")
 
 
+def check_rule(rule, what: str) -> None:
+    """Raise TypeError for what is no rule: a class, a selection or a trait, or anything that cannot be called."""
+    if isinstance(rule, type):
+        raise TypeError(f"{what} has the rule {rule.__name__}, which is a class; give one that is made, such as ns.{rule.__name__}(...)")
+    if isinstance(rule, (Selection, Trait)):
+        raise TypeError(
+            f"{what} has the rule {rule!r}, which says who but not what happens; give it to a rule, as in ns.Apoptosis(name, who)"
+        )
+    if not callable(rule):
+        raise TypeError(f"{what} has the rule {rule!r}, which cannot be called with (circuit, recording, rng)")
+
+
 def label_of(rule) -> str:
     """Return the label of a rule: its own, or its class and the part of the circuit that it is about."""
     own = getattr(rule, "label", None)
-    part = getattr(rule, "population", None) or getattr(rule, "projection", None)
-    return own or ".".join(str(piece) for piece in (type(rule).__name__.lower(), part) if piece)
+    return own or ".".join(str(piece) for piece in (type(rule).__name__.lower(), _about(rule)) if piece)
+
+
+def _about(rule):
+    """Return the part of the circuit that a rule is about, None where it does not say."""
+    return getattr(rule, "population", None) or getattr(rule, "projection", None)
+
+
+def _innermost(rules) -> Iterator[Any]:
+    """Go through rules, and in place of those that hold rules through these."""
+    for rule in rules:
+        within = getattr(rule, "nested", ())
+        yield from _innermost(within) if within else (rule,)
+
+
+def _draws(value) -> bool:
+    """Whether anything in a rule draws by ns.Random under the label that it has by default."""
+    if isinstance(value, Random):
+        return value.label == Random.label
+    return any(_draws(part) for _, part in parts(value))

@@ -41,7 +41,10 @@ def synaptogenesis(projection: Projection, epochs: int, target: Quantity, speed:
     what is too much goes again (Ju, Colbert & Levy 2017, doi:10.1371/journal.pcbi.1005750, on adaptive synaptogenesis). With a rate
     that rises by g with each synapse of a cell, elements follow a damped oscillation with the damping ratio sqrt(target/(speed g tau))/2,
     tau being the time constant of calcium: they overshoot where that is below 1.
+    Raises TypeError for a projection's name.
     """
+    if not isinstance(projection, Projection):
+        raise TypeError(f"synaptogenesis needs a projection, not {projection!r}; give the one that ns.connect returned, or circuit[name]")
     curve, name = LinearGrowth(speed, target), projection.name
     axonal = AxonalElements(projection.source, f"{name}_axonal", curve, [name], calcium)
     dendritic = DendriticElements(projection.target, f"{name}_dendritic", curve, [name], calcium)
@@ -52,7 +55,7 @@ def critical_period(projections: Sequence[str], epochs: int, learning: float = 1
     """Return a phase in which projections learn, their factor `learning` being at this value, and structure rests.
 
     Plasticity is open in a window of development and closed before and after (Hensch 2005, doi:10.1038/nrn1787): that it is low
-    elsewhere is for the models' own factor, or for the other phases, to say.
+    elsewhere is for the models' own factor, or for the other phases, to say. Raises TypeError for one name in place of a list.
     """
     return Phase("critical period", epochs, modulate=_learning(projections, learning))
 
@@ -82,4 +85,6 @@ def adulthood(projection: str, epochs: int, turnover: Quantity, weight: Any = 0.
 
 
 def _learning(projections: Sequence[str], factor: float) -> dict[str, float]:
+    if isinstance(projections, str):
+        raise TypeError(f"projections that learn are {projections!r}; give a list of names, [{projections!r}]")
     return {f"{name}.learning": factor for name in projections}

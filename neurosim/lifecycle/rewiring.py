@@ -70,6 +70,12 @@ class Rewiring:
 
     def check(self, circuit) -> None:
         """Raise ValueError or TypeError where the circuit lacks the projection or growth, weights or delays do not fit it."""
+        self.check_later(circuit)
+        if self.regrow is not None:
+            self._growth.check_room(circuit, self.projection)
+
+    def check_later(self, circuit) -> None:
+        """Raise as `check` does, but for what depends on how many cells there are: in a later phase that is not known yet."""
         check_name(self, self.projection, circuit.projections)
         projection = circuit[self.projection]
         if self.prune is not None:

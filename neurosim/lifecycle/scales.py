@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neurosim.circuit import Circuit
 from neurosim.errors import TimeScaleWarning
 from neurosim.lifecycle.books import books_of
+from neurosim.lifecycle.phases import Lifecycle
 from neurosim.lifecycle.rescaling import rates_of
 from neurosim.lifecycle.summary import aligned
 from neurosim.timescales import outside, time_constants
@@ -67,8 +69,11 @@ def time_scales(circuit, life, history=None) -> TimeScales:
     They are the time step (once there is one), the time constants of cells (see `timescales.time_constants`) and of the traces of
     synapses, those of calcium and other books that rules keep (their `tau`), the epoch, and structure: 1/hazard of each rule, or,
     with the history of such a life, the time that the cells or synapses of each part lived, over those of them that died. A
-    TimeScaleWarning names each pair that is too close; which are compared is told by TimeScales.warnings.
+    TimeScaleWarning names each pair that is too close; which are compared is told by TimeScales.warnings. Raises TypeError for what is
+    no circuit or no lifecycle.
     """
+    if not isinstance(circuit, Circuit) or not isinstance(life, Lifecycle):
+        raise TypeError(f"ns.time_scales needs a circuit and a lifecycle, not {circuit!r} and {life!r}; give ns.time_scales(circuit, life)")
     found = [*_of_circuit(circuit), *_of_life(circuit, life, history)]
     scales = TimeScales(tuple(sorted(found, key=lambda row: (GROUPS.index(row.group), row.seconds))))
     for warning in scales.warnings:

@@ -72,14 +72,22 @@ class Age(Trait):
 class Value(Trait):
     """Take the value of a state variable or of a ledger at the boundary; of projections also "weight", "delay" and "share".
 
-    What synapses keep in their postsynaptic cells, such as a reward, is a variable of those cells.
+    What synapses keep in their postsynaptic cells, such as a reward, is a variable of those cells. Of an event-driven variable there is only
+    the value after the last spike.
     """
 
     variable: str
 
     def dimensions(self, circuit, name: str) -> Dimension:
-        """Return the dimensions of the variable; raise ValueError where the part has it not."""
+        """Return the dimensions of the variable; raise ValueError where the part has it not, or not at boundaries."""
         known = _variables(circuit, name)
+        if name in circuit.projections and self.variable in circuit[name].synapse.lines:
+            synapse = circuit[name].synapse
+            if "event-driven" in synapse.lines[self.variable].flags:
+                raise ValueError(
+                    f"{self.variable!r} of {name!r} has no value at a boundary, only one after the last spike; "
+                    f"make it (clock-driven) in a copy of the file of {synapse.name!r}"
+                )
         if self.variable not in known:
             raise ValueError(f"{name!r} has no variable or ledger {self.variable!r} to select by.{near(self.variable, known)}")
         return known[self.variable]
