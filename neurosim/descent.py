@@ -10,7 +10,7 @@ from neurosim.ledger import FADING
 from neurosim.projection import Projection
 from neurosim.randomness import stream_key, uniform
 from neurosim.settle import Settled
-from neurosim.table import among, distinct, over_ids
+from neurosim.table import Table, among, distinct, over_ids
 
 NONE = np.empty(0, np.int64)
 
@@ -82,7 +82,7 @@ def levels(circuit: Circuit, settled: Settled, name: str) -> np.ndarray:
 
 
 def _handed(circuit: Circuit, projection: Projection, settled: Settled, share: np.ndarray) -> dict[str, np.ndarray]:
-    """Give copies of the outgoing synapses of dying cells to their heirs, but for those onto the heirs themselves and those that are pruned."""
+    """Give copies of the outgoing synapses of dying cells to their heirs, but for those onto the heirs themselves and those that are unlinked."""
     old, name = projection.synapses, projection.source
     table = settled.handed[name]
     if not len(table):
@@ -91,10 +91,10 @@ def _handed(circuit: Circuit, projection: Projection, settled: Settled, share: n
         _check_divisible(projection, f"cells of {name!r} cannot hand over parts of")
     table = table[np.argsort(table["cell"], kind="stable")]
     parents = circuit.populations[name].parents
-    rows = np.flatnonzero(over_ids(len(parents), table["cell"], True, False)[old["pre"]])
+    rows = by_id(old, np.flatnonzero(over_ids(len(parents), table["cell"], True, False)[old["pre"]]))
     lost = over_ids(len(circuit.populations[projection.target].parents), settled.dead[projection.target], True, False)
     rows = rows[~lost[old["post"][rows]]]
-    rows = rows[~among(old["id"][rows], settled.pruned[projection.name])]
+    rows = rows[~among(old["id"][rows], distinct(settled.unlinked[projection.name]["synapse"]))]
     first, last = (np.searchsorted(table["cell"], old["pre"][rows], side=side) for side in ("left", "right"))
     count = last - first
     entry = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
@@ -123,7 +123,7 @@ def _incoming(circuit, projection: Projection, settled: Settled, share, removed,
         rows, place = rows[leaves], place[leaves]
         leaves = uniform(stream, key[place_again], old["id"][made["origin"][again]]) < 0.5
         made["post"][again[leaves]] = daughters[place_again[leaves]]
-        again, place_again, moved = NONE, NONE, rows
+        again, place_again, moved = NONE, NONE, np.sort(rows)
     return {
         "origin": np.concatenate([rows, made["origin"][again]]),
         "pre": np.concatenate([old["pre"][rows], made["pre"][again]]),
@@ -154,6 +154,11 @@ def _outgoing(circuit, projection: Projection, settled: Settled, share, removed,
     return {key: np.concatenate([made[key], twins[key]]) for key in made}, outgoing, left
 
 
+def by_id(table: Mapping, rows: np.ndarray) -> np.ndarray:
+    """Return ascending rows in the order of their ids, so that what descends from them has the same ids wherever they stand."""
+    return rows[np.argsort(table["id"][rows])] if isinstance(table, Table) and not table.ascending else rows
+
+
 def of_mothers(circuit, settled: Settled, name: str, table: Mapping, column: str, removed=()) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows with a dividing cell of a population in a column, less those removed, and the places of the divisions."""
     mothers = settled.divisions[name]["mother"]
@@ -161,7 +166,7 @@ def of_mothers(circuit, settled: Settled, name: str, table: Mapping, column: str
         return NONE, NONE
     values, size = table[column], len(circuit.populations[name].parents) + len(settled.daughters[name])
     rows = np.flatnonzero(over_ids(size, mothers, True, False)[values])
-    rows = rows[~among(rows, removed)]
+    rows = by_id(table, rows[~among(rows, removed)])
     return rows, over_ids(size, mothers, np.arange(len(mothers)), -1)[values[rows]]
 
 

@@ -149,10 +149,12 @@ def _check_grid(circuit: Circuit, delay: np.ndarray, what: str) -> None:
 
 
 def _side(circuit: Circuit, name: str, cells: Mapping[str, TableEdit]) -> tuple[np.ndarray, Side, np.ndarray]:
-    """Return the ids of a population after its edit, the side of a wiring that it makes, and which cells are newborn."""
+    """Return the ids of a population after its edit, ascending, the side of a wiring that it makes, and which cells are newborn."""
     table, change = circuit.populations[name].cells, cells.get(name)
     ids, position = (table[column] if change is None else change.column(table, column) for column in ("id", "position"))
-    return ids, Side(len(ids), position), np.arange(len(ids)) >= (len(ids) if change is None else change.kept)
+    new = np.arange(len(ids)) >= (len(ids) if change is None else change.kept)
+    order = np.arange(len(ids)) if table.ascending else np.argsort(ids)  # the same pairs are drawn wherever cells stand
+    return ids[order], Side(len(ids), position[order]), new[order]
 
 
 def enter(circuit: Circuit, settled: Settled, cells: dict, synapses: Mapping[str, TableEdit], noted: Mapping[str, Iterable[str]]) -> None:

@@ -19,7 +19,6 @@ class Settled:
     """Hold the events that are carried out, by population (deaths to births) and projection (unlinks, links).
 
     `dead` are the ids of the dead; `daughters` and `born` are the ids given to newborn cells, in the order of the divisions and births.
-    `pruned` are the ids of synapses that were to be unlinked and go with a cell that dies: no heir gets them.
     """
 
     deaths: Mapping[str, np.ndarray]
@@ -31,7 +30,6 @@ class Settled:
     births: Mapping[str, np.ndarray]
     born: Mapping[str, np.ndarray]
     unlinked: Mapping[str, np.ndarray]
-    pruned: Mapping[str, np.ndarray]
     links: Mapping[str, np.ndarray]
 
     def newborn(self, name: str) -> np.ndarray:
@@ -60,12 +58,15 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
         daughters[name] = len(population.parents) + np.arange(len(divisions[name]))
         births[name] = _births(circuit, name, events.of("birth", name))
         born[name] = len(population.parents) + len(daughters[name]) + np.arange(len(births[name]))
-    unlinked, pruned, links = {}, {}, {}
+    unlinked, links = {}, {}
     for name, projection in circuit.projections.items():
-        table, pruned[name] = events.of("unlink", name), np.empty(0, np.int64)
+        table = events.of("unlink", name)
         if len(dead[projection.source]) or len(dead[projection.target]):
-            doomed = bereft(circuit, projection, dead, projection.rows(table["synapse"]))
-            pruned[name] = np.unique(table["synapse"][doomed])
+            rows = projection.rows(table["synapse"])
+            doomed = bereft(circuit, projection, dead, rows)
+            if len(handed[projection.source]):  # what is unlinked no heir gets
+                heard = ~np.isin(projection.synapses["post"][rows], dead[projection.target])
+                doomed &= ~(np.isin(projection.synapses["pre"][rows], handed[projection.source]["cell"]) & heard)
             table = _without(table, doomed, f"{name}: unlinked and its cell dies", dropped)
         unlinked[name] = _first(table, "synapse", f"{name}: unlinked twice", dropped)
         table = events.of("link", name)
@@ -73,7 +74,7 @@ def settle(circuit: Circuit, events: Events) -> tuple[Settled, Counter]:
             circuit.populations[end].rows(table[column])
             table = _without(table, np.isin(table[column], dead[end]), f"{name}: linked to a cell that dies", dropped)
         links[name] = table
-    return Settled(deaths, dead, handed, faded, divisions, daughters, births, born, unlinked, pruned, links), dropped
+    return Settled(deaths, dead, handed, faded, divisions, daughters, births, born, unlinked, links), dropped
 
 
 def _deaths(population: Population, table: np.ndarray, floors: Mapping, dropped: Counter) -> np.ndarray:

@@ -41,7 +41,7 @@ def test_the_numpy_target_itself_gives_the_same(kept, tmp_path):
     """The backend of these tests remembers what it simulated; this life it has not seen."""
     live(tmp_path, phases=LONGER, backend=NUMPY)
     names = [name for name in files(kept[0]) if name.endswith(".csv")]
-    assert len(names) == 6 and all(files(kept[0])[name] == files(tmp_path)[name] for name in names)
+    assert len(names) == 8 and all(files(kept[0])[name] == files(tmp_path)[name] for name in names)
 
 
 def test_until(kept):
