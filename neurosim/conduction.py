@@ -13,7 +13,8 @@ class Conduction:
     """Give each synapse the delay of a spike that travels at one speed: minimum + distance / speed, rounded to a grid.
 
     `speed` is in metres per second; unmyelinated axons within cortex conduct at about 0.3 m/s. It stands for a delay in ``connect``, in
-    the synapses of newborn cells (newborn="wire") and in those that grow (Rewiring); both cells need positions. `grid` is a
+    the synapses of newborn cells (newborn="wire") and in those that grow (Rewiring); both cells need positions. The
+    copy of a synapse at a division keeps its delay, wherever the daughter stands. `grid` is a
     whole multiple of the time step. Raises ValueError for a speed or grid that is not above 0 and a negative minimum.
     """
 
@@ -30,7 +31,8 @@ class Conduction:
     def over(self, distance: np.ndarray) -> np.ndarray:
         """Return the delays (s) over some distances (m)."""
         speed, minimum, grid = (float(np.asarray(value)) for value in (self.speed, self.minimum, self.grid))
-        return np.round((minimum + distance / speed) / grid) * grid
+        least = np.ceil(minimum / grid - 1e-6)  # what is rounded is not rounded below the minimum
+        return np.maximum(np.round((minimum + distance / speed) / grid), least) * grid
 
     def specification(self) -> dict:
         """Return the conduction as a dictionary that JSON can hold, in SI."""

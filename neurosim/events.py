@@ -46,8 +46,9 @@ class Events:
     def hand_over(cls, population: str, cells, heirs, part=1.0, *, value=np.nan, threshold=np.nan) -> "Events":
         """Propose that cells (ids) which die at this boundary hand their outgoing synapses over to heirs (ids) of their population.
 
-        An heir gets a copy of each, spikes in flight included, with this part of its share, as it was before the cell began to fade:
-        with parts that sum to 1 every target goes on receiving what it received. Raises ValueError for a part outside [0, 1].
+        An heir gets this part of each, as it was before the cell began to fade: added to its own synapse onto the same cell, or else, and
+        where spikes are under way, as a copy of it. With parts that sum to 1 every target goes on receiving what it received, but for an
+        heir that was itself a target and has no autapse. Raises ValueError for a part outside [0, 1].
         """
         _check_within(part, "part of what is handed over", population)
         return cls._one("handover", population, cell=cells, heir=heirs, part=part, value=value, threshold=threshold)

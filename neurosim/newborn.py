@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from neurosim.circuit import Circuit
-from neurosim.descent import levels
 from neurosim.distributions import Distribution
 from neurosim.edit import TableEdit
+from neurosim.heirs import levels
 from neurosim.ledger import FADING, Ledger
 from neurosim.models.checks import check_divisor
 from neurosim.population import MOTHERLESS, NEVER, Population, ready

@@ -42,7 +42,7 @@ class Projection:
     """Hold the synapses between two populations at one moment.
 
     `synapses` has one row a synapse: id, parent (the synapse it was copied from, -1), pre and post (cell ids), weight
-    (SI units of the receptor), delay (s), share (what a division left of it: share * weight is delivered), since (s: when
+    (SI units of the receptor), delay (s), share (what divisions left of it, and hand-overs added: share * weight is delivered), since (s: when
     it was made; NEVER in no circuit yet), counted (spikes that pre had emitted by then), the state of the synapse model and,
     once cells are frozen, frozen (1 where the weight stays). `flight` has one row for each spike under way: synapse (id) and step (time step of arrival), in
     order of delivery. `newborn` says what a newborn cell gets: "split" (incoming synapses copied, outgoing ones shared
@@ -133,6 +133,11 @@ class Projection:
         if not self.synapse.linear:
             return f"synapse model {self.synapse.name!r} does not deliver in proportion to the weight"
         return None
+
+    def check_divisible(self, what: str, remedy: str = "") -> None:
+        """Raise ValueError where parts of a weight do not deliver parts of its effect; `what` begins the sentence."""
+        if self.unsplittable:
+            raise ValueError(f"{what} projection {self.name!r}, because {self.unsplittable}{remedy}")
 
     def check_grid(self, dt: float) -> None:
         """Raise ValueError where a delay is no whole multiple of a time step (in seconds); looked at once for a table."""

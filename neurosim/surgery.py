@@ -10,6 +10,7 @@ from neurosim.circuit import Circuit
 from neurosim.descent import descend, key_of, of_mothers
 from neurosim.edit import Edit, TableEdit, fly_on
 from neurosim.events import Events
+from neurosim.heirs import NONE
 from neurosim.newborn import edit_cells, enter, fresh_synapses, frozen, parents_after
 from neurosim.population import Population
 from neurosim.projection import Projection
@@ -83,12 +84,23 @@ def _edit_synapses(circuit: Circuit, projection: Projection, settled: Settled, c
     values["id"] = projection.next_id + np.arange(len(descent.origin) + made)
     values["parent"] = np.concatenate([old["id"][descent.origin], np.full(made, -1)])
     changed = {"share": descent.shares} if len(descent.shares[0]) else {}
+    if len(descent.weights[0]):
+        merged = old["weight"].copy()
+        merged[descent.weights[0]] = descent.weights[1]
+        old = old.replace(weight=merged)
+        projection = replace(projection, synapses=old)
+        stays = ~among(descent.weights[0], removed)
+        changed["weight"] = tuple(one[stays] for one in descent.weights)
+        values["weight"] = np.concatenate([merged[descent.origin], fresh.pop("weight")])
     if "frozen" in old:
         values["frozen"] = frozen(circuit, projection, cells, values["pre"], values["post"])
     change = TableEdit(removed, np.concatenate([descent.origin, np.full(made, -1)]), values, fresh, changed, len(old))
     if projection.synapse.plastic and (settled.divisions[projection.target]["jitter"] > 0).any():
-        weight = np.concatenate([old["weight"][descent.origin], fresh.pop("weight")])
-        changed["weight"], values["weight"] = _break_symmetry(circuit, projection, settled, removed, values, weight)
+        weight = values.pop("weight") if "weight" in values else np.concatenate([old["weight"][descent.origin], fresh.pop("weight")])
+        (rows, jittered), values["weight"] = _break_symmetry(circuit, projection, settled, removed, values, weight)
+        more = changed.get("weight", (NONE, np.empty(0)))
+        rows, place = np.unique(np.concatenate([rows, more[0]]), return_index=True)
+        changed["weight"] = (rows, np.concatenate([jittered, more[1]])[place])
     for column in noted:
         changed[column] = (change.survivors, old[column][change.survivors])
         values[column] = np.concatenate([old[column][descent.origin], fresh.pop(column)])

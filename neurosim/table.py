@@ -141,6 +141,11 @@ def distinct(values: np.ndarray) -> np.ndarray:
     return values[new]
 
 
+def by_id(table: Mapping, rows: np.ndarray) -> np.ndarray:
+    """Return ascending rows in the order of their ids, so that what descends from them has the same ids wherever they stand."""
+    return rows[np.argsort(table["id"][rows])] if isinstance(table, Table) and not table.ascending else rows
+
+
 def _looked_up(own: np.ndarray, lowest: int, highest: int, ids: np.ndarray) -> np.ndarray:
     # With one more number at either end, where all that is out of range is clipped to.
     row_of = over_ids(highest - lowest + 3, own - (lowest - 1), np.arange(len(own)), -1)

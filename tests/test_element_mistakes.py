@@ -64,8 +64,8 @@ def test_bad_elements_are_refused(make, kind, words):
     [
         (ns.ElementWiring(axon("ecx"), dendrite()), ValueError, "no population of this circuit. Did you mean 'exc'"),
         (ns.ElementWiring(axon(projections="loop"), dendrite(projections="loop")), ValueError, "'loop', which is not in the circuit"),
-        (ns.ElementWiring(axon("inh"), dendrite()), ValueError, "axonal elements are of its source"),
-        (ns.ElementWiring(axon(), dendrite("inh")), ValueError, "dendritic elements are of its target"),
+        (ns.ElementWiring(axon("inh"), dendrite()), ValueError, "ledger 'axon' of 'inh' is bound to the \"pre\" end"),
+        (ns.ElementWiring(axon(), dendrite("inh")), ValueError, "ledger 'den' of 'inh' is bound to the \"post\" end"),
         (ns.ElementWiring(axon(), dendrite(), weight=1 * mV), TypeError, "weight of new synapses of 'exc_to_exc'"),
         (ns.ElementWiring(axon(), dendrite(), delay=-1 * ms), ValueError, "delay of new synapses of 'exc_to_exc'"),
         (ns.ElementWiring(axon(), dendrite(), delay=ns.Conduction(1 * metre / second)), ValueError, "needs positions"),

@@ -59,7 +59,9 @@ TOO_CLOSE = [
     ({}, {"tau": 5 * second}, [("epoch", "exc.calcium")]),
     ({}, {"hazard": 0.011 / second}, [("growth/division.exc", "epoch")]),
     ({}, {"hazard": 0.0099 / second}, []),
-    ({}, {"tau": 5 * second, "hazard": 0.02 / second}, [("epoch", "exc.calcium"), ("growth/division.exc", "epoch")]),
+    ({}, {"tau": 101 * second, "hazard": 0.0019 / second}, []),  # calcium may last many epochs
+    ({}, {"tau": 101 * second, "hazard": 0.0021 / second}, [("growth/division.exc", "exc.calcium")]),
+    ({}, {"tau": 5 * second, "hazard": 0.02 / second}, [("growth/division.exc", "epoch"), ("epoch", "exc.calcium")]),
 ]
 
 

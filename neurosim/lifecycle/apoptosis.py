@@ -34,6 +34,10 @@ class Heirs:
             raise ValueError(f"a dying cell hands over to {self.number!r} heirs; give a whole number, 1 or more")
         Correlated(self.window)
 
+    def check_epoch(self, epoch: Quantity) -> None:
+        """Raise ValueError for an epoch that has not two windows."""
+        Correlated(self.window).check_epoch(epoch)
+
     def __call__(self, circuit, recording, name: str, dying: np.ndarray, rng) -> Events:
         population = circuit[name]
         alive = rng.permutation(population.ids[~np.isin(population.ids, dying)])  # equal ones are preferred by chance

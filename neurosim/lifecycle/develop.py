@@ -18,6 +18,7 @@ from neurosim.lifecycle.books import begun, kept
 from neurosim.lifecycle.books import check as check_rules
 from neurosim.lifecycle.folder import RunFolder, open_book
 from neurosim.lifecycle.history import History
+from neurosim.lifecycle.parts import whole
 from neurosim.lifecycle.phases import Lifecycle
 from neurosim.lifecycle.records import lived_epoch
 from neurosim.lifecycle.scales import time_scales
@@ -170,6 +171,9 @@ def _check_rules(circuit: Circuit, life: Lifecycle, measure) -> None:
         for epoch in range(phase.epochs if phase.scheduled else 1):
             check_rules(circuit, [rule for _, rule in phase.labelled(epoch)], acted)
         acted = acted or bool(phase.rules)
+        for part in whole(list(phase.rules)):
+            if hasattr(part, "check_epoch"):
+                part.check_epoch(life.epoch)
         for name in _awaited(phase.rules):
             if measure is None:
                 raise ValueError(

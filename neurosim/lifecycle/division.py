@@ -21,7 +21,7 @@ class Division:
     """Divide cells: the daughter copies state and incoming synapses, outgoing synapses follow the projection's policy.
 
     Of the cells that `who` selects, each divides with a `hazard` (1/time), or `count` of them, or all. `until` is the
-    size of the population at which division stops. `share` and `jitter` are explained at Events.divide: equal inputs and
+    size of the population at which this rule stops. `share` and `jitter` are explained at Events.divide: equal inputs and
     equal shares never separate twins, jitter does. What becomes of incoming and outgoing synapses says each projection, and where the
     daughter stands the population: see Projection.replace and Population.placing.
     """

@@ -57,16 +57,12 @@ class Elements:
         return Ledger(self.name, self.first, bound=tuple((projection, self.end) for projection in self.projections))
 
     def check(self, circuit) -> None:
-        """Raise ValueError where the circuit lacks the population, or a projection that leaves it (axonal) or reaches it (dendritic)."""
+        """Raise ValueError where the circuit lacks the population or a projection; at which end that has it, the ledger tells."""
         if self.population not in circuit.populations:
             raise ValueError(f"{self} are in no population of this circuit.{near(self.population, circuit.populations)}")
         for projection in self.projections:
             if projection not in circuit.projections:
                 raise ValueError(f"{self} are for {projection!r}, which is not in the circuit.{near(projection, circuit.projections)}")
-            one = circuit[projection]
-            if (one.source if self.end == "pre" else one.target) != self.population:
-                side = "axonal elements are of its source" if self.end == "pre" else "dendritic elements are of its target"
-                raise ValueError(f"{self} cannot be for {projection!r}, which goes from {one.source!r} to {one.target!r}; {side}")
 
     def bound(self, circuit, left: Mapping[str, np.ndarray] = MappingProxyType({})) -> np.ndarray:
         """Return how many elements of each cell are bound by synapses; `left` has masks of those that are left of some projections."""

@@ -13,6 +13,13 @@ def parts(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from enumerate(value)
 
 
+def whole(value: Any) -> Iterator[Any]:
+    """Go through a value and all that it is made of."""
+    yield value
+    for _, part in parts(value):
+        yield from whole(part)
+
+
 def changed(value: Any, change: Callable[[Any, Any], Any]) -> Any:
     """Return a value with what ``change(name, part)`` makes of each of its parts; the value itself where that is what they were."""
     old = dict(parts(value))

@@ -20,8 +20,12 @@ from neurosim.units import second, to_si
 
 APART = 5  # times that a scale is to be longer than the one before it
 GROUPS = ("time step", "membrane", "receptors", "other state of cells", "plasticity", "calcium", "epoch", "structure")
-# What is compared, in order. Traces of spike times are meant to be about as long as the membrane, and stand beside it.
-STEPS = (("time step",), ("membrane", "plasticity"), ("calcium",), ("epoch",), ("structure",))
+# What is compared, each with the next. Traces of spike times are meant to be about as long as the membrane, and stand beside it. Calcium and
+# epoch may come in either order: homeostatic rules want calcium that lasts many epochs, others epochs that average over it.
+CHAINS = (
+    (("time step",), ("membrane", "plasticity"), ("epoch",), ("structure",)),
+    (("membrane", "plasticity"), ("calcium",), ("structure",)),
+)
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 
 
@@ -44,23 +48,30 @@ class TimeScales:
         """A sentence for each pair of neighbours that are closer than a factor of 5.
 
         Neighbours are, as far as there are any: the time step; the slowest of membrane and plasticity (for the time step: the
-        fastest membrane); calcium; the epoch; structure.
+        fastest membrane); the epoch; structure. Calcium is to be apart from all of these, and may be shorter or longer than the epoch.
         """
-        found, steps = [], [[row for row in self.rows if row.group in step] for step in STEPS]
-        steps = [rows for rows in steps if rows]
-        for before, after in zip(steps, steps[1:], strict=False):
-            upper = min([row for row in after if row.group != "plasticity"] or after, key=lambda row: row.seconds)
-            lower = max(before, key=lambda row: row.seconds)
-            if upper.seconds < APART * lower.seconds:
-                found.append(
-                    f"{upper.name} ({upper.group}, {_text(upper.seconds)}) is not {APART} times as long as {lower.name} "
-                    f"({lower.group}, {_text(lower.seconds)})"
-                )
-        return found
+        found = []
+        for chain in CHAINS:
+            steps = [rows for rows in ([row for row in self.rows if row.group in step] for step in chain) if rows]
+            for before, after in zip(steps, steps[1:], strict=False):
+                upper = min([row for row in after if row.group != "plasticity"] or after, key=lambda row: row.seconds)
+                found += _close(max(before, key=lambda row: row.seconds), upper)
+        epoch = [row for row in self.rows if row.group == "epoch"]
+        for calcium in (row for row in self.rows if row.group == "calcium"):
+            found += [one for row in epoch for one in _close(*sorted((calcium, row), key=lambda one: one.seconds))]
+        return list(dict.fromkeys(found))
 
     def __str__(self) -> str:
         table = aligned([["scale", "of", "time"], *([row.group, row.name, _text(row.seconds)] for row in self.rows)], left=2)
         return "\n".join([table, *(f"too close: {warning}" for warning in self.warnings)])
+
+
+def _close(lower: Scale, upper: Scale) -> list[str]:
+    """Return a sentence where one scale is not so many times as long as another."""
+    if upper.seconds >= APART * lower.seconds:
+        return []
+    long, short = (f"{row.name} ({row.group}, {_text(row.seconds)})" for row in (upper, lower))
+    return [f"{long} is not {APART} times as long as {short}"]
 
 
 def time_scales(circuit, life, history=None) -> TimeScales:

@@ -36,6 +36,11 @@ class Correlated:
         if not 0 < self.power < np.inf:
             raise ValueError(f"power of Correlated is {self.power!r}; give a number above 0")
 
+    def check_epoch(self, epoch: Quantity) -> None:
+        """Raise ValueError for an epoch that has not two windows."""
+        if 2 * to_si(self.window, second, "window of Correlated") > to_si(epoch, second, "epoch") * (1 + 1e-9):
+            raise ValueError(f"window of Correlated is {self.window}, but the epoch lasts {epoch}; give a window of half of it at most")
+
     def likelihood(self, circuit, recording, projection) -> Callable:
         """Return the likelihood of pairs of rows."""
         source = self.scores(circuit.populations[projection.source], recording)
@@ -55,11 +60,8 @@ class Correlated:
     def scores(self, population, recording) -> np.ndarray:
         """Return the counts of each cell in each window, less their mean and of length 1."""
         width = max(1, round(to_si(self.window, second, "window of Correlated") / recording.dt_si))
+        self.check_epoch(recording.duration)
         windows = (recording.stop_step - recording.start_step) // width
-        if windows < 2:
-            raise ValueError(
-                f"window of Correlated is {self.window}, but the epoch lasts {recording.duration}; give a window of half of it at most"
-            )
         spikes = recording[population.name].spikes
         window = (spikes.step - recording.start_step) // width
         rows, window = population.rows(spikes.id[window < windows]), window[window < windows]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neurosim.events import Events
-from neurosim.ledger import IMMORTAL
+from neurosim.ledger import FADING, IMMORTAL
 from neurosim.lifecycle.books import books_of
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.phases import Lifecycle
@@ -14,7 +14,7 @@ from neurosim.lifecycle.vacancies import absent_pairs, ranks
 from neurosim.settle import bereft
 from neurosim.table import over_ids
 
-ORDERED = ("birth", "handover")  # kinds whose rows belong together with what is chosen for them
+ORDERED = ("birth", "handover", "fade")  # kinds whose rows belong together with what is chosen for them
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Yoked:
             alive = np.setdiff1d(population.ids, dead[name])
             chosen["death", name] = {"cell": dead[name]}
             chosen["handover", name] = _heirs(dead[name], alive, asked.get(("handover", name)), rng)
-            chosen["fade", name] = {"cell": _some(alive, asked.get(("fade", name)), rng)}
+            chosen["fade", name] = {"cell": _faders(population, alive, asked.get(("fade", name)), rng)}
             chosen["division", name] = {"mother": _some(alive, asked.get(("division", name)), rng)}
         for name in circuit.populations:
             chosen["birth", name] = {"progenitor": _progenitors(circuit, asked.get(("birth", name)), dead, rng)}
@@ -89,6 +89,20 @@ def yoked(life: Lifecycle, history: History) -> Lifecycle:
 def _mortal(population) -> np.ndarray:
     """Return the ids of the cells that a rule can kill."""
     return population.ids[population.cells[IMMORTAL.name] == 0] if IMMORTAL.name in population.ledgers else population.ids
+
+
+def _faders(population, alive: np.ndarray, table: np.ndarray | None, rng) -> np.ndarray:
+    """Choose cells that fade, and for those that are rescued cells that do fade, as far as there are any."""
+    if table is None:
+        return np.empty(0, np.int64)
+    fading = population.cells[FADING.name][population.rows(alive)] < 1
+    pools = {True: rng.permutation(alive[fading]), False: rng.permutation(alive)}
+    rescued, chosen = table["level"] == 1, np.full(len(table), -1)
+    chosen[np.flatnonzero(rescued)[: len(pools[True])]] = pools[True][: rescued.sum()]
+    others = pools[False][~np.isin(pools[False], chosen)]
+    rest = np.flatnonzero(chosen < 0)[: len(others)]
+    chosen[rest] = others[: len(rest)]
+    return chosen[: len(alive)]
 
 
 def _heirs(dead: np.ndarray, alive: np.ndarray, table: np.ndarray | None, rng) -> dict[str, np.ndarray]:

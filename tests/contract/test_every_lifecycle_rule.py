@@ -129,7 +129,7 @@ def sound(now):
         table = projection.synapses
         assert np.isin(table["pre"], now[projection.source].ids).all() and np.isin(table["post"], now[projection.target].ids).all()
         assert np.isin(projection.flight["synapse"], projection.ids).all() and len(np.unique(projection.ids)) == len(projection)
-        assert (table["weight"] >= 0).all() and (table["share"] >= 0).all() and (table["share"] <= 1 + 1e-12).all()
+        assert (table["weight"] >= 0).all() and (table["share"] >= 0).all()
         if projection.synapse.bounds:
             assert (table["weight"] <= projection.synapse.parameters["w_max"].value).all()
         steps = table["delay"] / DT
@@ -284,7 +284,7 @@ def _moved(history, part):
 
 TURNOVER = [
     ns.Division("exc", count=1),
-    ns.Apoptosis("exc", count=1, floor=8),
+    ns.Apoptosis("exc", count=1, floor=8, heirs=ns.Heirs(2, 0.2 * ms)),
     ns.Rewiring("loop", prune=ns.UseBelow(1000 * Hz), hazard=20 / second, regrow=ns.Growth(ns.Total(200)), weight=1 * nS, delay=1 * ms),
     ns.Neurogenesis("inh", count=1, positions=PLACES),
     ns.Apoptosis("inh", count=1, floor=3),
@@ -303,10 +303,11 @@ def grown(epochs, warm_up=40):
     first = ns.develop(circuit(40), plan, **how)
     growth = seen[-1] - seen[warm_up]
     second_ = ns.develop(circuit(40), ns.yoked(plan, first), **how)
-    return counts(first), counts(second_), growth
+    return counts(first), counts(second_), growth, max(int(one.series("loop")["size"].max()) for one in (first, second_))
 
 
 def test_200_epochs_yoked_have_as_many_events_each_and_memory_is_flat():
-    lived_, yoked_, growth = alone(grown, 200)
+    lived_, yoked_, growth, most = alone(grown, 200)
     assert lived_ == yoked_ and len({epoch for epoch, *_ in lived_}) == 200
     assert growth < 8 * MEGABYTE  # what a history keeps of 160 epochs
+    assert most < 5000  # of 1560 pairs: what dying cells hand over joins what their heirs have; copies alone would be hundreds of thousands
