@@ -49,7 +49,7 @@ def check_amount(rule) -> None:
 
 def check_hazard(hazard, what: str) -> None:
     """Raise unless a hazard is None or one rate (1/time), 0 or more."""
-    if hazard is not None and (np.ndim(hazard) or not 0 <= to_si(hazard, Hz, what) < np.inf):
+    if hazard is not None and (np.ndim(hazard) or not to_si(hazard, Hz, what) >= 0):
         raise ValueError(f"{what} is {hazard}; give a rate of 0 or more, such as 1/second")
 
 

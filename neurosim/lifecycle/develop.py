@@ -67,18 +67,15 @@ def develop(
             return history
         if progress is True:
             _tell(started, life)
-        bar = stack.enter_context(tqdm(total=life.epochs, delay=2, disable=progress is not True, desc="develop", unit="epoch", leave=False))
-        bar.update(len(history.epochs) - 1)
+        how = {"total": life.epochs, "initial": len(history.epochs) - 1, "disable": progress is not True}
+        bar = stack.enter_context(tqdm(**how, delay=2, desc="develop", unit="epoch", leave=False))
         pressed = stack.enter_context(noted_interrupts())
         running = stack.enter_context(backend.opened())
         try:
             for done in _live(history, life, inputs, record, measure, running, pressed):
                 if book:
                     book.write(done)
-                bar.set_postfix_str(history.epochs[-1].phase)
-                bar.update()
-                if callable(progress):
-                    progress(len(history.epochs) - 1, life.epochs)
+                _progressed(bar, history, life, progress)
             if book:
                 book.finish()
         except Interrupted:
@@ -88,11 +85,22 @@ def develop(
                 book.note("interrupted")
         except Exception as error:
             error.history = history
-            if book:
-                with suppress(OSError):  # a full disk, say, is what the error already tells
-                    book.note(f"failed: {type(error).__name__}: {error}")
+            _note_failure(book, error)
             raise
     return history
+
+
+def _progressed(bar: tqdm, history: History, life: Lifecycle, progress) -> None:
+    bar.set_postfix_str(history.epochs[-1].phase)
+    bar.update()
+    if callable(progress):
+        progress(len(history.epochs) - 1, life.epochs)
+
+
+def _note_failure(book, error: Exception) -> None:
+    if book:
+        with suppress(OSError):  # a full disk, say, is what the error already tells
+            book.note(f"failed: {type(error).__name__}: {error}")
 
 
 def _tell(circuit: Circuit, life: Lifecycle) -> None:

@@ -115,6 +115,7 @@ class Rewiring:
         )
 
         def largest() -> np.ndarray:
+            """Give the largest incoming weight of each target, or that of the projection for a target without any."""
             rows = target.rows(projection.synapses["post"])
             bare = np.bincount(rows, minlength=len(target)) == 0
             return np.where(bare, projection.synapses["weight"].max(initial=0.0), largest_incoming(projection, len(target), rows))[post]
