@@ -131,7 +131,7 @@ class DistanceKernel(_Independent):
     """
 
     kernel: str
-    scale: Quantity
+    scale: Quantity | None = None
     peak: float = 1.0
     autapses: bool = False
     contacts: int = 1
@@ -139,6 +139,8 @@ class DistanceKernel(_Independent):
     def __post_init__(self):
         if self.kernel not in ("gaussian", "exponential"):
             raise ValueError(f"kernel of DistanceKernel is {self.kernel!r}, but it needs to be 'gaussian' or 'exponential'; choose one")
+        if self.scale is None:
+            raise ValueError("DistanceKernel has no scale; give the length over which its kernel falls, for example scale=100*um")
         if not 0 < self._scale_si < math.inf:
             raise ValueError(f"scale of DistanceKernel is {self.scale!r}, but it needs to be above 0; give for example 100*um")
         self._check_probability("peak")

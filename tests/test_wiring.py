@@ -245,6 +245,7 @@ def test_specification_goes_through_json(wiring):
         (lambda: DistanceKernel("gauss", 1 * um), ValueError, "kernel of DistanceKernel is 'gauss', but .*'gaussian'"),
         (lambda: DistanceKernel("gaussian", 1 * mV), TypeError, "scale of DistanceKernel is 1. mV, but it needs the dimension of met"),
         (lambda: DistanceKernel("gaussian", 0 * metre), ValueError, "scale of DistanceKernel is .*, but it needs to be above 0"),
+        (lambda: DistanceKernel("gaussian"), ValueError, "DistanceKernel has no scale; give the length over which its kernel falls"),
         (lambda: DistanceKernel("gaussian", 1 * um, peak=2), ValueError, "peak of DistanceKernel is 2, but"),
         (lambda: Pairs([0.5], [1]), TypeError, r"pre of Pairs is \[0.5\], but it needs to be a list of cell ids"),
         (lambda: Pairs([0, 1], [1]), ValueError, "Pairs has 2 pre and 1 post cells, but"),
