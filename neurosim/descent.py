@@ -130,9 +130,7 @@ def of_mothers(circuit, settled: Settled, name: str, table: Mapping, column: str
 
 def _mothers_share(projection: Projection, divisions: np.ndarray, place: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """Draw which part of outgoing synapses (ids, and the places of their divisions) the mother keeps; raise ValueError where none can be split."""
-    projection.check_divisible(
-        f"a division in {projection.source!r} cannot split", "; use .replace(newborn='copy') or .replace(newborn='wire')"
-    )
+    projection.check_split()
     low, high, key = (divisions[column][place] for column in ("low", "high", "key"))
     return low + (high - low) * uniform(key_of("share", projection), key, ids)
 

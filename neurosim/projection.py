@@ -139,6 +139,12 @@ class Projection:
         if self.unsplittable:
             raise ValueError(f"{what} projection {self.name!r}, because {self.unsplittable}{remedy}")
 
+    def check_split(self) -> None:
+        """Raise ValueError where a division of its source cells cannot share the synapses between twins, as this projection wants."""
+        if self.newborn in ("split", "partition"):
+            remedy = "; use .replace(newborn='copy') or .replace(newborn='wire')"
+            self.check_divisible(f"a division in {self.source!r} cannot split", remedy)
+
     def check_grid(self, dt: float) -> None:
         """Raise ValueError where a delay is no whole multiple of a time step (in seconds); looked at once for a table."""
         if self.synapses.grid != dt:

@@ -11,8 +11,21 @@ from dataclasses import replace
 import numpy as np
 
 from neurosim.circuit import Circuit
+from neurosim.events import Events
 from neurosim.lifecycle.schedules import at
 from neurosim.recording import Recording
+
+
+class Book:
+    """Share what books have that may stand among a phase's rules themselves: they need themselves kept, and propose nothing."""
+
+    @property
+    def books(self) -> tuple:
+        """The books that a phase with this one among its rules keeps."""
+        return (self,)
+
+    def __call__(self, circuit, recording, rng) -> Events:
+        return Events()
 
 
 def books_of(rules: Iterable, epoch: int | None = None) -> list:

@@ -52,11 +52,8 @@ class Division:
         check_name(self, self.population, circuit.populations)
         check_selection(self.who, circuit, self.population)
         for projection in circuit.projections.values():
-            if projection.source == self.population and projection.newborn in ("split", "partition") and projection.unsplittable:
-                raise ValueError(
-                    f"a division in {self.population!r} cannot split projection {projection.name!r}, because "
-                    f"{projection.unsplittable}; use .replace(newborn='copy') or .replace(newborn='wire')"
-                )
+            if projection.source == self.population:
+                projection.check_split()
 
     def __call__(self, circuit, recording, rng) -> Events:
         chosen = choose(self, self.who(circuit, recording, self.population), recording, rng)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import near
-from neurosim.events import Events
 from neurosim.ledger import Ledger
 from neurosim.lifecycle.amounts import check_name
+from neurosim.lifecycle.books import Book
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.lifecycle.selection import books_needed
 from neurosim.models.energy import INFLUX, UNITS, Costs, atp_of
@@ -20,7 +20,7 @@ ENERGY = "energy"
 
 
 @dataclass(frozen=True)
-class Energy:
+class Energy(Book):
     """Keep the energy of the cells of a population, in molecules of ATP, as the ledger `energy`.
 
     In each epoch of length T a cell gains `income` * T, a rate (ATP a second) or a trait in 1/time, and spends per_time * T, per_spike
@@ -108,9 +108,6 @@ class Energy:
         if counted:
             kept |= {(name, INFLUX): np.zeros(len(cells)), (None, last): float(recording.stop_step)}
         return {(name, ENERGY): energy - spilled, **kept}
-
-    def __call__(self, circuit, recording, rng) -> Events:
-        return Events()
 
     def _ledger(self) -> Ledger:
         return Ledger(ENERGY, self.first, "split", self.share, self.cost)

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from neurosim.errors import near
-from neurosim.events import Events
 from neurosim.ledger import Ledger
+from neurosim.lifecycle.books import Book
 from neurosim.lifecycle.traits import CALCIUM, Calcium, Rate, Trait, check_cells, check_time
 from neurosim.projection import Projection
 from neurosim.units import Dimension, Hz, Quantity, mV, quantity, volt
@@ -96,18 +96,13 @@ class Passthrough(_OverSynapses):
 
 
 @dataclass(frozen=True)
-class WeightBook:
+class WeightBook(Book):
     """Keep, for the plastic synapses onto a population, their weights at the last boundary and by how much those changed in the epoch.
 
     They are ledgers of the projections, "weight_before" and "weight_change"; the change is only to be read where `known` says so.
     """
 
     population: str
-
-    @property
-    def books(self) -> tuple:
-        """The books that a phase with this one among its rules keeps."""
-        return (self,)
 
     def check(self, circuit) -> None:
         """Raise ValueError where the circuit lacks the population."""
@@ -133,9 +128,6 @@ class WeightBook:
         synapses = projection.synapses
         noted = circuit.notes.get(self._steps[1]) == recording.start_step
         return noted & (synapses["since"] < (recording.start_step - 0.5) * recording.dt_si)
-
-    def __call__(self, circuit, recording, rng) -> Events:
-        return Events()
 
     @property
     def _steps(self) -> tuple[str, str]:

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import near
-from neurosim.events import Events
 from neurosim.ledger import Ledger
 from neurosim.lifecycle.amounts import check_name
+from neurosim.lifecycle.books import Book
 from neurosim.lifecycle.schedules import checked_by_epoch
 from neurosim.models.checks import check_divisor
 from neurosim.units import get_dimensions, quantity, unit_name
 
 
 @dataclass(frozen=True)
-class Maturation:
+class Maturation(Book):
     """Let a state variable of newborn cells follow their age, along straight lines between the points (ages, values).
 
     `ages` are in epochs and ascend; a cell is born at age 0 and has the first value until the first of `ages`, the last one from the
@@ -47,11 +47,6 @@ class Maturation:
             raise ValueError(f"founders of {what} are {self.founders!r} epochs old; give 0 or more, math.inf for mature ones")
         object.__setattr__(self, "ages", tuple(ages.tolist()))
         object.__setattr__(self, "values", tuple(self.values))  # which can be compared
-
-    @property
-    def books(self) -> tuple:
-        """The books that a phase with this one among its rules keeps."""
-        return (self,)
 
     def check(self, circuit) -> None:
         """Raise where the circuit lacks the population or its cells the variable, where equations change that, or values do not fit it."""
@@ -85,9 +80,6 @@ class Maturation:
         age = circuit.epoch + 1 - cells["birth"] + np.where(cells["birth"] == 0, self.founders, 0.0)
         growing = age - 1 < self.ages[-1]  # at its last boundary a cell still gets the last value
         return {(self.population, self.variable): np.where(growing, self._at(age), cells[self.variable])}
-
-    def __call__(self, circuit, recording, rng) -> Events:
-        return Events()
 
     @property
     def _dimensions(self):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from neurosim.errors import near
-from neurosim.events import Events
 from neurosim.ledger import Ledger
+from neurosim.lifecycle.books import Book
 from neurosim.units import DIMENSIONLESS, Dimension, Hz, Quantity, second, to_si
 
 CALCIUM = "calcium"
@@ -120,7 +120,7 @@ class Use(Trait):
 
 
 @dataclass(frozen=True)
-class CalciumBook:
+class CalciumBook(Book):
     """Keep the calcium of each cell of a population, its rate filtered with a time constant: dCa/dt = -Ca/tau + spikes/tau.
 
     It is a ledger in Hz, 0 at first, that a daughter has from her mother; at a steady rate its mean is that rate. It is worked out
@@ -138,11 +138,6 @@ class CalciumBook:
     def __post_init__(self):
         check_time(self.tau, f"tau of the calcium of {self.population!r}")
 
-    @property
-    def books(self) -> tuple:
-        """The books that a phase with this one among its rules keeps."""
-        return (self,)
-
     def check(self, circuit) -> None:
         """Raise ValueError where the circuit lacks the population."""
         check_cells(self, circuit, self.population)
@@ -159,9 +154,6 @@ class CalciumBook:
         since = (recording.stop_step - spikes.step) * recording.dt_si
         gained = np.bincount(population.rows(spikes.id), np.exp(-since / tau) / tau, minlength=len(population))
         return {(self.population, self.ledger): population.cells[self.ledger] * np.exp(-elapsed / tau) + gained}
-
-    def __call__(self, circuit, recording, rng) -> Events:
-        return Events()
 
 
 @dataclass(frozen=True)
