@@ -309,3 +309,26 @@ def test_fields_may_be_scheduled():
     assert history.series("exc")["size"].tolist() == [8, 6, 6, 3]
     with pytest.raises(ValueError, match="fraction of Top is 2"):
         ns.Top(ns.Schedule([0.1, 2]))
+
+
+def test_synapses_are_pruned_by_eligibility_and_cells_chosen_by_reward():
+    """Exactly those of negative eligibility go; nobody is chosen before the reward at 110 ms, two cells at the boundary after it."""
+    rule = ns.load_synapse("stdp_reward").replace(w_max=2 * nS)
+    exc = ns.create("exc", ns.load_cell("leaky_conductance").keeping(rule), 12)
+    loop = ns.connect(exc, exc, rule, ns.FixedProbability(0.3), receptor="g_exc", weight=1 * nS, delay=1 * ms, seed=1)
+    negative = []
+
+    def measure(now, recording):
+        table = now["exc_to_exc"].synapses
+        negative.append(set(table["id"][table["eligibility"] < 0].tolist()))
+        return {}
+
+    prune = ns.Rewiring("exc_to_exc", prune=ns.Below(ns.Value("eligibility"), 0.0))
+    divide = ns.Division("exc", ns.Above(ns.Value("reward"), 1e-6), count=2)
+    life = ns.Lifecycle(50 * ms, [ns.Phase("pruning", 1, [prune]), ns.Phase("choice", 2, [divide])])
+    drive = [ns.PoissonInput("exc", "g_exc", rate=900 * Hz, weight=4 * nS), ns.Reward("exc", np.array([110]) * ms, 1.0)]
+    backend = ns.Brian2(target="numpy")
+    history = ns.develop(ns.Circuit([exc], [loop], seed=1), life, inputs=drive, backend=backend, measure=measure, progress=False)
+    events = history.events
+    assert set(events["id"][events["epoch"] == 1].tolist()) == negative[0] and 0 < len(negative[0]) < len(loop)
+    assert [int((events["epoch"] == epoch).sum()) for epoch in (2, 3)] == [0, 2]
