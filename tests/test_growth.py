@@ -321,7 +321,7 @@ def test_only_permitted_pairs_grow():
 
 KERNEL = ns.DistanceKernel("gaussian", 100 * um)
 MADE = [
-    (lambda: ns.DistanceKernel("gaussian"), TypeError, "scale"),
+    (lambda: ns.DistanceKernel("gaussian"), ValueError, "DistanceKernel has no scale"),
     (lambda: ns.Growth(-1 * Hz), ValueError, "amount of Growth is -1"),
     (lambda: ns.Growth(1 * ms), TypeError, "amount of Growth"),
     (lambda: ns.Growth(None), TypeError, "give a hazard"),
