@@ -58,7 +58,7 @@ def test_a_refractory_cell_is_told_in_a_loop_of_its_own():
             const double lastspike = array_lastspike[_idx];
             const double not_refractory = ready[_idx];
             double _v;
-            { const double moving = v + (_lio_2 * exp(v)); _v = not_refractory ? moving : (v); }
+            { const double moving = v + (_lio_2 * neurosim::fast_exp(v)); _v = not_refractory ? moving : (v); }
             v = not_refractory ? _v : v;
             array_v[_idx] = v;
             """),
@@ -68,17 +68,43 @@ def test_a_refractory_cell_is_told_in_a_loop_of_its_own():
 def test_a_cell_that_is_never_refractory_keeps_its_one_loop():
     plain = "double v = array_v[_idx];\nconst double _v = _lio_1 * v;\nv = _v;\narray_v[_idx] = v;"
     assert branchless(plain) == Branchless("", plain)
-    crossing = text("""
+
+
+def test_a_cell_that_spikes_at_crossings_notes_in_a_first_loop_where_it_is():
+    """And its update does not read that: a second loop of numbers alone."""
+    before = text("""
         char not_refractory = array_ready[_idx];
+        double v = array_v[_idx];
         if(!not_refractory)
             not_refractory = false || (! (v > _lio_1));
         else
             not_refractory = true || (! (v > _lio_1));
+        const double _v = _lio_2 * v;
+        v = _v;
         array_ready[_idx] = not_refractory;
+        array_v[_idx] = v;
         """)
-    chosen = "{ const double moving = true || (! (v > _lio_1)); not_refractory = not_refractory ? moving : (false || (! (v > _lio_1))); }"
-    lines = crossing.splitlines()
-    assert branchless(crossing) == Branchless("", "\n".join([lines[0], chosen, lines[-1]]))
+    assert branchless(before) == Branchless(
+        ready=text("""
+            char not_refractory = array_ready[_idx];
+            double v = array_v[_idx];
+            not_refractory = not_refractory ? (true || (! (v > _lio_1))) : (false || (! (v > _lio_1)));
+            array_ready[_idx] = not_refractory;
+            """),
+        vector=text("""
+            double v = array_v[_idx];
+            const double _v = _lio_2 * v;
+            v = _v;
+            array_v[_idx] = v;
+            """),
+    )
+
+
+def test_functions_are_those_that_have_no_branches():
+    """Whole names alone: expm1 and a variable called exp_x keep theirs."""
+    called = branchless("x = exp(y) + _exprel(z) - tanh(exp_x) + log10(u) - expm1(w) + log(u);").vector
+    fast = "neurosim::fast_exp(y) + neurosim::fast_exprel(z) - neurosim::fast_tanh(exp_x) + 0.43429448190325182*log(u) - expm1(w) + log(u)"
+    assert called == f"x = {fast};"
 
 
 def test_arms_of_two_names_are_left_alone():
@@ -99,11 +125,11 @@ def test_no_branch_is_left_in_a_fast_update(cell, monkeypatch):
     circuit = ns.Circuit([ns.create("cells", cell, 1)])
     written, _ = Structure(circuit, [], (), False).source()
     ((before, after),) = seen
-    assert "if(!not_refractory)" in before and "if(not_refractory)" in before
+    assert "if(not_refractory)" in before
     assert "if(" not in after.ready + after.vector and "char" not in after.vector
     assert "ready[_idx] = not_refractory;" in after.ready and "ready = engine.room(size)" in written
     strict, _ = Structure(circuit, [], (), True).source()
-    assert len(seen) == 1 and "if(!not_refractory)" in strict
+    assert len(seen) == 1 and "if(not_refractory)" in strict
 
 
 # --- functions -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from brian2 import Clock, NeuronGroup, SpikeGeneratorGroup, Synapses
 
+from neurosim.backends.differences import exp_difference
 from neurosim.backends.drives import Drive, drive, noise_column
 from neurosim.backends.inside import of_any_size
 from neurosim.backends.noise import philox_normal, philox_poisson
@@ -25,7 +26,7 @@ from neurosim.stimuli import Bound
 from neurosim.table import distinct
 from neurosim.units import quantity, second, unit_name
 
-FUNCTIONS = {"philox_normal": philox_normal, "philox_poisson": philox_poisson, "waveform_at": waveform_at}
+FUNCTIONS = {"philox_normal": philox_normal, "philox_poisson": philox_poisson, "waveform_at": waveform_at, "exp_difference": exp_difference}
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""State updates without branches, so that fast arithmetic computes many cells in each instruction.
+"""Loops over cells without branches, so that fast arithmetic computes many cells in each instruction.
 
 A compiler does not do so where an exponential stands in one arm of an `if`, nor where a loop mixes the bytes that say who is
 refractory with numbers. So both arms are worked out and one is taken, and who is refractory is worked out in a loop of its own.
@@ -10,6 +10,9 @@ from dataclasses import dataclass
 ARMS = re.compile(r"if\(!not_refractory\)\s*(\w+) = ([^;]+);\s*else\s*\1 = ([^;]+);")
 ARM = re.compile(r"if\(not_refractory\)\s*(\w+) = (\w+);")
 LOAD = re.compile(r"^char not_refractory = (\w+)\[_idx\];$")
+TRUTHS = ("not_refractory", "_cond")  # which are bytes, not numbers
+CALLS = {"exp": "neurosim::fast_exp", "_exprel": "neurosim::fast_exprel", "tanh": "neurosim::fast_tanh", "log10": "0.43429448190325182*log"}
+CALLED = re.compile(rf"(?<![\w:])({'|'.join(CALLS)})\(")
 # The same numbers as Brian2's: whole ones as doubles, and bounds by choice instead of by returning early.
 FUNCTIONS = {
     re.compile(r"static inline int64_t _timestep\(double t, double dt\)\s*\{.*?\n\}", re.S): (
@@ -24,24 +27,39 @@ FUNCTIONS = {
 
 @dataclass(frozen=True)
 class Branchless:
-    """Hold the statements of a first loop, which says who is not refractory ("" for none), and those of the second."""
+    """Hold the statements of a first loop, which says who is not refractory ("" for none), and those of the second, which may read that."""
 
     ready: str
     vector: str
 
 
 def branchless(vector: str) -> Branchless:
-    """Split the statements of a state update, and replace its branches by choices."""
-    chosen = ARMS.sub(r"{ const double moving = \3; \1 = not_refractory ? moving : (\2); }", vector)
-    lines = [line.strip() for line in ARM.sub(r"\1 = not_refractory ? \2 : \1;", chosen).splitlines()]
+    """Split the statements of a state update, replace its branches by choices, and take its functions from `functions.h`."""
+    lines = chosen(CALLED.sub(lambda found: f"{CALLS[found[1]]}(", vector)).splitlines()
     load = next((line for line in lines if LOAD.match(line)), None)
     worked_out = [line for line in lines if line.startswith("not_refractory = ")]
     if load is None or len(worked_out) != 1:
         return Branchless("", "\n".join(lines))
     pointer = LOAD.match(load)[1]
     store, until = f"{pointer}[_idx] = not_refractory;", lines.index(worked_out[0]) + 1
-    rest = ["const double not_refractory = ready[_idx];" if line == load else line for line in lines if line not in (worked_out[0], store)]
-    return Branchless("\n".join([*lines[:until], store, "ready[_idx] = not_refractory;"]), "\n".join(rest))
+    first = [*lines[:until], store]
+    rest = [line for line in lines if line not in (load, worked_out[0], store)]
+    if any("not_refractory" in line for line in rest):
+        first.append("ready[_idx] = not_refractory;")
+        rest.insert(lines.index(load), "const double not_refractory = ready[_idx];")
+    return Branchless("\n".join(first), "\n".join(rest))
+
+
+def chosen(vector: str) -> str:
+    """Replace branches by choices: both arms are worked out, and one is taken."""
+    return "\n".join(line.strip() for line in ARM.sub(r"\1 = not_refractory ? \2 : \1;", ARMS.sub(_choice, vector)).splitlines())
+
+
+def _choice(found: re.Match) -> str:
+    name, still, moving = found.groups()
+    if name in TRUTHS:
+        return f"{name} = not_refractory ? ({moving}) : ({still});"
+    return f"{{ const double moving = {moving}; {name} = not_refractory ? moving : ({still}); }}"
 
 
 def without_branches(support: str) -> str:

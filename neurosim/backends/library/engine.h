@@ -14,7 +14,7 @@
 #if NEUROSIM_FAST && defined(__x86_64__) && defined(__GLIBC__)
 // The C library has these for several numbers at once, but says so only where infinities are ruled out too.
 #define SEVERAL extern "C" __attribute__((__simd__("notinbranch"))) double
-SEVERAL exp(double) noexcept, log(double) noexcept, sin(double) noexcept, cos(double) noexcept;
+SEVERAL log(double) noexcept, sin(double) noexcept, cos(double) noexcept;
 SEVERAL pow(double, double) noexcept;
 #endif
 
@@ -30,7 +30,7 @@ inline int64_t padded(int64_t size) { return (size + BLOCK - 1) / BLOCK * BLOCK;
 
 template <int COUNT>
 inline void exponentials(double (&values)[COUNT]) {
-    for (double& value : values) value = std::exp(value);
+    for (double& value : values) value = fast_exp(value);
 }
 
 struct Column {
@@ -113,6 +113,22 @@ struct Table {
 struct Events {
     std::vector<int32_t> rows;
     int64_t count = 0;
+
+    // List the cells that are marked, and tell of each; marks are looked at by eights.
+    template <typename Tell>
+    void list(const char* marks, int64_t size, Tell tell) {
+        count = 0;
+        for (int64_t first = 0; first < size; first += 8) {
+            uint64_t any;
+            std::memcpy(&any, marks + first, sizeof any);
+            if (!any) continue;
+            for (int64_t row = first, end = std::min(first + 8, size); row < end; ++row)
+                if (marks[row]) {
+                    rows[count++] = static_cast<int32_t>(row);
+                    tell(row);
+                }
+        }
+    }
 };
 
 // Spikes that were given to a population of sources beforehand, in order of time.
@@ -225,6 +241,7 @@ struct Engine {
     std::vector<Trace> traces;
     std::vector<Raster> rasters;
     std::vector<double> constants, draws;
+    std::vector<char> spikes;
     int64_t step = 0;
     double dt = 0, t = 0;
 
@@ -233,6 +250,11 @@ struct Engine {
     double* room(int64_t size) {
         if (static_cast<int64_t>(draws.size()) < size) draws.resize(size);
         return draws.data();
+    }
+
+    char* marks(int64_t size) {
+        if (static_cast<int64_t>(spikes.size()) < size) spikes.resize(size);
+        return spikes.data();
     }
 
     void advance();  // generated

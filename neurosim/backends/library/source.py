@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import resources
 
+from neurosim.backends.differences import DIFFERENCE_SOURCE
 from neurosim.backends.library.batches import BATCH, batched
-from neurosim.backends.library.branchless import Branchless, branchless, without_branches
+from neurosim.backends.library.branchless import Branchless, branchless, chosen, without_branches
 from neurosim.backends.library.pieces import Array, Piece, Value
 from neurosim.backends.noise import PHILOX_SOURCE
 from neurosim.backends.playing import WAVEFORM_SOURCE
@@ -17,7 +18,11 @@ from neurosim.errors import UnsupportedModelError
 AHEAD = 8  # synapses between the one that is worked on and the one whose state is called for: they lie scattered in memory
 WIDTHS = {"double": 8, "int64_t": 8, "int32_t": 4, "char": 1}
 DRAW = re.compile(r"philox_(poisson|normal)\((\w+), (\w+), (\w+), t_in_timesteps((?:, \w+)*)\)")
+HEADERS = ("functions.h", "engine.h", "draws.h")
+USED = ("using neurosim::waveform_at;", "using neurosim::exp_difference;")  # in generated statements, by their bare names
 CLOCK = {"t": "&engine.t", "dt": "&engine.dt", "timestep": "&engine.step"}
+# each column is memory of its own, and no cell reads another's: what the compiler would otherwise test for every pair of columns
+OVER_CELLS = "#pragma GCC ivdep\nfor (int64_t _idx = 0; _idx < size; ++_idx) {"
 PRE, POST, DELAY = "_synaptic_pre", "_synaptic_post", "delay_steps"  # rows of the cells of a synapse, and its delay
 
 
@@ -78,9 +83,9 @@ def write(
         else:
             functions.append(_function(number, piece, layout, given, fast))
             calls.append(f"code_{number}::run(*this);  // {piece.name}")
-    ours = [resources.files("neurosim.backends.library").joinpath(name).read_text(encoding="utf-8") for name in ("engine.h", "draws.h")]
+    ours = [resources.files("neurosim.backends.library").joinpath(name).read_text(encoding="utf-8") for name in HEADERS]
     advance = "\n    ".join(calls)
-    head = "\n".join([f"#define NEUROSIM_FAST {int(fast)}", PHILOX_SOURCE, WAVEFORM_SOURCE, "using neurosim::waveform_at;", *ours])
+    head = "\n".join([f"#define NEUROSIM_FAST {int(fast)}", PHILOX_SOURCE, WAVEFORM_SOURCE, DIFFERENCE_SOURCE, *USED, *ours])
     return f"{head}\n{''.join(functions)}\nvoid neurosim::Engine::advance() {{\n    {advance}\n}}\n", layout
 
 
@@ -137,36 +142,35 @@ def _loop(piece: Piece, layout: Layout, fast: bool) -> list[str]:
         ]
     size = f"engine.tables[{list(layout.tables).index(piece.owner)}].size"
     if piece.template == "threshold":
-        pointer = {one.variable: one.pointer for one in piece.arrays}
-        refractory = (
-            [f"{pointer['not_refractory']}[_idx] = false;", f"{pointer['lastspike']}[_idx] = engine.t;"] if piece.refractory else []
-        )
-        return [
-            f"neurosim::Events& events = {events};",
-            f"const int64_t size = {size};",
-            "int32_t* rows = events.rows.data();",
-            "int64_t count = 0;",
-            "for (int64_t _idx = 0; _idx < size; ++_idx) {",
-            row,
-            piece.vector,
-            "    if (_cond) {",
-            "        rows[count++] = static_cast<int32_t>(_idx);",
-            *refractory,
-            "    }",
-            "}",
-            "events.count = count;",
-        ]
+        return _threshold(piece, events, size, row)
     once = branchless(piece.vector) if fast and piece.template == "stateupdate" else Branchless("", piece.vector)
-    # each column is memory of its own, and no cell reads another's: what the compiler would otherwise test for every pair of columns
-    loop = "#pragma GCC ivdep\nfor (int64_t _idx = 0; _idx < size; ++_idx) {"
+    ready = ["double* __restrict ready = engine.room(size);"] if "ready[_idx]" in once.vector else []
     return [
         f"const int64_t size = neurosim::padded({size});",
         *_draws(piece),
-        *(["double* __restrict ready = engine.room(size);", loop, once.ready, "}"] if once.ready else []),
-        loop,
+        *([*ready, OVER_CELLS, once.ready, "}"] if once.ready else []),
+        OVER_CELLS,
         row,
         DRAW.sub("draws[_idx]", once.vector),
         "}",
+    ]
+
+
+def _threshold(piece: Piece, events: str, size: str, row: str) -> list[str]:
+    """Mark the cells that spike, many at once, then list them: hardly any block of cells has one."""
+    pointer = {one.variable: one.pointer for one in piece.arrays}
+    refractory = [f"{pointer['not_refractory']}[_idx] = false;", f"{pointer['lastspike']}[_idx] = engine.t;"] if piece.refractory else []
+    return [
+        f"const int64_t size = neurosim::padded({size});",
+        "char* __restrict spikes = engine.marks(size);",
+        OVER_CELLS,
+        row,
+        chosen(piece.vector),
+        "spikes[_idx] = _cond;",
+        "}",
+        f"{events}.list(spikes, {size}, [&](int64_t _idx) {{",
+        *refractory,
+        "});",
     ]
 
 
