@@ -13,13 +13,15 @@ from brian2 import Clock, NeuronGroup, SpikeGeneratorGroup, Synapses
 
 from neurosim.backends.differences import exp_difference
 from neurosim.backends.drives import Drive, drive, noise_column
+from neurosim.backends.exponential import ExponentialEuler
 from neurosim.backends.inside import of_any_size
 from neurosim.backends.noise import philox_normal, philox_poisson
 from neurosim.backends.playing import waveform_at
 from neurosim.backends.stepping import followed, stepping
+from neurosim.backends.terms import renamed
 from neurosim.circuit import Circuit
 from neurosim.expressions import statements
-from neurosim.models.checks import CLOCK_DRIVEN, clock_driven
+from neurosim.models.checks import clock_driven
 from neurosim.population import Population
 from neurosim.projection import Projection
 from neurosim.stimuli import Bound
@@ -148,11 +150,12 @@ def _synapses(circuit: Circuit, projection: Projection, shared: Mapping[str, flo
         *(f"{name} : 1 (shared)" for name in model.shared),
     ]
     own = (*model.lines, *model.shared, *model.parameters, "weight", "share", *optional)
-    effect = _renamed(receptor.effect, target.model.parameters, of_target)
-    blocks = [_block(block, own, effect, "frozen" in optional) for block in (model.on_pre, model.on_post, model.on_step)]
+    named = {name: synaptic(name) for name in own}
+    effect = renamed(receptor.effect, {name: of_target(name) for name in target.model.parameters})
+    blocks = [_block(block, named, effect, "frozen" in optional) for block in (model.on_pre, model.on_post, model.on_step)]
     synapses = Synapses(
-        made.groups[projection.source], made.groups[projection.target], _renamed("\n".join(lines), own, synaptic),
-        on_pre=blocks[0], on_post=blocks[1] or None, method=CLOCK_DRIVEN if clock_driven(model) else None,
+        made.groups[projection.source], made.groups[projection.target], renamed("\n".join(lines), named),
+        on_pre=blocks[0], on_post=blocks[1] or None, method=ExponentialEuler() if clock_driven(model) else None,
         namespace=synapse_constants(circuit, projection), name=projection.name, clock=made.clock,
     )  # fmt: skip
     of_any_size(synapses)
@@ -205,16 +208,7 @@ def of_target(name: str) -> str:
     return f"target_{name}"
 
 
-def _renamed(text: str, names, new) -> str:
-    """Give names in equations or statements new ones, derivatives too."""
-    known = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    if not known:
-        return text
-    text = re.sub(rf"\bd({known})/dt\b", lambda found: f"d{new(found[1])}/dt", text)
-    return re.sub(rf"\b({known})\b", lambda found: new(found[1]), text)
-
-
-def _block(block: str, own, effect: str, freezable: bool) -> str:
+def _block(block: str, named: Mapping[str, str], effect: str, freezable: bool) -> str:
     """Write statements of a synapse for Brian2: ``deliver(...)`` as the receptor's effect of share * amount, frozen weights unchanged."""
     lines = []
     for line in statements(block):
@@ -222,7 +216,7 @@ def _block(block: str, own, effect: str, freezable: bool) -> str:
             text = f"weight = frozen*weight + (1 - frozen)*({line.result})"  # exact either way: a product with 0 or 1
         else:
             text = line.expression if line.operator == "()" else f"{line.target} {line.operator} {line.expression}"
-        text = _renamed(re.sub(r"\buse\b", "(uses/(t - since + dt))", text), own, synaptic)
+        text = renamed(re.sub(r"\buse\b", "(uses/(t - since + dt))", text), named)
         if line.operator == "()":
             text = re.sub(r"\bamount\b", lambda _, amount=text: f"({synaptic('share')}*({amount}))", effect)
         lines.append(text)

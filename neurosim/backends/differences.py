@@ -1,7 +1,8 @@
 """Offer the divided difference of exp at three points to Brian2 as a function, `exp_difference(a, b, c)`.
 
 It is the sum of exp(x_i) / prod(x_i - x_j), and its limit where points meet: what one variable of a linear system does to another through
-a third (Higham 2008, Functions of Matrices, theorem 4.11).
+a third. Points that lie far apart are worked out by the recurrence, close ones by a series, as in McCurdy, Ng & Parlett (1984, Math Comp
+43:501-528).
 """
 
 from importlib import resources

@@ -19,7 +19,7 @@ class ExponentialEuler(StateUpdateMethod):
     """Step each variable x, whose derivative f is linear in x, by dt * f * phi(dt * df/dx), phi(z) = (exp(z) - 1)/z, all others held.
 
     That solves dx/dt = f while the others stand still (Rush & Larsen 1978, doi:10.1109/TBME.1978.326270; Hochbruck & Ostermann 2010,
-    doi:10.1017/S0962492910000048, eq. 1.3), with each rate worked out once. `held` names subexpressions that keep their values during a
+    doi:10.1017/S0962492910000048), with each rate worked out once. `held` names subexpressions that keep their values during a
     step, so that f may have a term that is not linear in x.
     """
 
@@ -48,8 +48,8 @@ class Propagators(StateUpdateMethod):
     """Step linear equations exactly, by the exponential of their matrix, where no two variables act on each other.
 
     Its entries are sums, over the ways along which one variable acts on another, of divided differences of exp at the rates of the
-    variables on the way (Opitz's formula; Higham 2008, Functions of Matrices, theorem 4.11), which have no singularity where time
-    constants are equal. Other equations are left to Brian2, which solves them symbolically.
+    variables on the way (Higham 2008, Functions of Matrices, theorem 4.11), which have no singularity where time constants are equal.
+    Other equations are left to Brian2, which solves them symbolically.
     """
 
     def __call__(self, equations: Equations, variables=None, method_options=None) -> str:

@@ -77,8 +77,9 @@ def identifiers(text: str) -> set[str]:
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:
-    """Give names in a text other ones, all at once."""
+    """Give names in equations or statements new ones, all at once, derivatives too."""
     if not names:
         return text
     known = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    text = re.sub(rf"\bd({known})/dt\b", lambda found: f"d{names[found[1]]}/dt", text)
     return re.sub(rf"\b({known})\b", lambda found: names[found[1]], text)
