@@ -75,5 +75,6 @@ from neurosim.simulate import simulate
 from neurosim.stimuli import PoissonInput, Presentations, SpikeTimes
 from neurosim.storage import save_circuit
 from neurosim.surgery import Edit, apply, plan, replay
+from neurosim.time_steps import TimeStepErrors, step_and_noise, time_step_errors
 from neurosim.waveforms import Waveform
 from neurosim.wiring import AllToAll, DistanceKernel, FixedInDegree, FixedProbability, OneToOne, Pairs

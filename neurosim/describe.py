@@ -2,30 +2,47 @@
 
 import numpy as np
 
+from neurosim.backends.library.report import reported
 from neurosim.circuit import Circuit
 from neurosim.models import CellModel, ParameterSet, SynapseModel
 from neurosim.models.extension import line_text
-from neurosim.population import Population
+from neurosim.population import Population, create
 from neurosim.projection import Projection
 from neurosim.units import quantity, second
 
 
-def describe(thing) -> str:
+def describe(thing, engine: bool = False) -> str:
     """Return a description in words: of a circuit, a population, a projection, a cell model or a synapse model.
 
-    Print it. Raises TypeError for anything else.
+    Print it. `engine` also says what a compiled library makes of the cells: whether an instruction computes several of them, and if not, why;
+    for this it compiles one, some seconds. Raises TypeError for anything else, and for the engine of synapses without their circuit.
     """
-    for kind, describer in ((Circuit, _circuit), (Population, _population), (Projection, _projection), ((CellModel, SynapseModel), _model)):
+    said = _engine(thing) if engine else {}
+    if isinstance(thing, Circuit):
+        return "\n".join(_circuit(thing, said))
+    for kind, describer in ((Population, _population), (Projection, _projection), ((CellModel, SynapseModel), _model)):
         if isinstance(thing, kind):
-            return "\n".join(describer(thing))
+            return "\n".join([*describer(thing), *said.get(thing.name, [])])
     raise TypeError(f"{thing!r} cannot be described; give a circuit, a population, a projection or a model")
 
 
-def _circuit(circuit: Circuit) -> list[str]:
+def _engine(thing) -> dict[str, list[str]]:
+    """Return what a library makes of the populations of a circuit, or of a population or model by itself, in lines by name."""
+    if isinstance(thing, Circuit):
+        said = reported(thing)
+    elif isinstance(thing, Population | CellModel):
+        alone = thing if isinstance(thing, Population) else create("cells", thing, 1)
+        said = {thing.name: reported(Circuit([alone])).get(alone.name, [])}
+    else:
+        raise TypeError(f"the engine of {thing!r} cannot be described by itself; give a circuit, a population or a cell model")
+    return {name: [f"  engine: {line}" for line in lines] for name, lines in said.items()}
+
+
+def _circuit(circuit: Circuit, said: dict[str, list[str]]) -> list[str]:
     dt = "open until the first simulation" if circuit.dt is None else str(circuit.dt)
     lines = [f"Circuit at {circuit.time}, epoch {circuit.epoch}; time step {dt}; seed {circuit.seed}"]
     for population in circuit.populations.values():
-        lines += ["", *_population(population)]
+        lines += ["", *_population(population), *said.get(population.name, [])]
     for projection in circuit.projections.values():
         lines += ["", *_projection(projection), *_degrees(circuit, projection)]
     return lines
@@ -81,6 +98,7 @@ def _model(model) -> list[str]:
     if is_cell:
         lines += [f"  receptor {name}: {receptor.meaning}" for name, receptor in model.receptors.items()]
         lines += [f"  energy {name}: {_cost(entry)}" for name, entry in model.tables.get("energy", {}).items()]
+        lines += [f"  time step: {_advice(model)}"] if model.time_step else []
     lines += [f"  set {name}: {_values(one)}: {one.meaning} [{one.source}]" for name, one in model.sets.items()]
     return [*lines, *(f"  reference: {reference}" for reference in model.references)]
 
@@ -97,6 +115,13 @@ def _statements(model: SynapseModel) -> list[str]:
 def _cost(entry) -> str:
     """Return what a table `energy` says of one cost, in ATP, or the expression of a sodium current."""
     return entry if isinstance(entry, str) else f"{entry['value']} ATP [{entry['source']}]"
+
+
+def _advice(model: CellModel) -> str:
+    """Return what a table `time_step` says, and how it was found."""
+    advice = model.time_step
+    found = f"a step of {advice.current} and noise around it, {advice.duration} each"
+    return f"{advice.advised} or less; there {model.method} is off by {advice.error:.2%} in the mean interval ({found})"
 
 
 def _values(chosen: ParameterSet) -> str:

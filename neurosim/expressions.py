@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,21 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
     ValueError for text that is not such an expression, and Brian2's DimensionMismatchError where units do not fit.
     """
     return _value(_parse(text), names, text)
+
+
+@lru_cache(maxsize=4096)
+def compiled(text: str) -> CodeType:
+    """Compile an expression for `eval` with names of plain numbers, `FUNCTIONS` and `CONSTANTS` among them: for those that are worked out often.
+
+    Raises what reading it in `evaluate` raises.
+    """
+    _parse(text)
+    with LOCK:
+        tree = ast.parse(text.strip(), mode="eval")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and not isinstance(node.value, bool):
+                node.value = float(node.value)
+        return compile(tree, "<expression>", "eval")
 
 
 def execute(block: str, names: MutableMapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from neurosim.recording import Recording, Spikes, Trace
 from neurosim.timescales import warn_of_time_step
 from neurosim.units import Quantity, second, to_si, whole_steps
 
+MOST_IDS = 5  # that an error names
+
 
 def simulate(
     circuit: Circuit,
@@ -185,8 +187,10 @@ def _check_finite(circuit: Circuit, recording: Recording) -> None:
             if column != "position" and not table.finite(column):
                 values = table[column]
                 bad = ~np.isfinite(values)
+                ids = table["id"][bad]
+                told = ", ".join(map(str, ids[:MOST_IDS].tolist())) + (f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else "")
                 raise NonFiniteStateError(
-                    f"{column} of {name!r} is {values[bad][0]} for {bad.sum()} of {len(values)} (first id {table['id'][bad][0]}) at {circuit.time}; "
+                    f"{column} of {name!r} is {values[bad][0]} for {len(ids)} of {len(values)} (ids {told}) at {circuit.time}; "
                     "lower dt or the input; .circuit and .recording hold what was done", circuit, recording
                 )  # fmt: skip
 

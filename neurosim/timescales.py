@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -67,6 +67,17 @@ def warn_of_time_step(populations: Iterable[Population], dt: float) -> None:
             )
 
 
+def above_advice(populations: Iterable[Population], dt: float) -> Iterator[str]:
+    """Go through the populations whose cell's file advises a time step shorter than this one (in seconds): a sentence for each."""
+    for population in populations:
+        advice = population.model.time_step
+        if advice is not None and dt > float(advice.advised) * (1 + 1e-9):
+            yield (
+                f"dt is {dt * 1e3:g} ms, but the file of {population.model.name!r} (population {population.name!r}) advises "
+                f"{float(advice.advised) * 1e3:g} ms at most, where its mean interspike interval is within 1 %"
+            )
+
+
 @lru_cache(maxsize=1024)
 def _inherent(model: CellModel | SynapseModel) -> Mapping[str, float]:
     return MappingProxyType(_measured(model, {}))
@@ -80,7 +91,7 @@ def _measured(model: CellModel | SynapseModel, spread: Mapping[str, Any]) -> dic
     found = {}
     for name, line in model.lines.items():
         if line.kind == "differential":
-            width = _WIDTH * _scale(model, name, state[name])
+            width = _WIDTH * size_of(model, name, state[name])
             ends = [state[name] - width, state[name] + width]
             try:
                 with np.errstate(all="ignore"):
@@ -94,8 +105,8 @@ def _measured(model: CellModel | SynapseModel, spread: Mapping[str, Any]) -> dic
     return found
 
 
-def _scale(model: CellModel | SynapseModel, name: str, value: np.ndarray) -> float:
-    """The size of a variable: the largest of its value and the parameters in its unit, without any of which its equation is linear."""
+def size_of(model: CellModel | SynapseModel, name: str, value: np.ndarray) -> float:
+    """Return the size of a variable: the largest of its value and the parameters in its unit, without any of which its equation is linear."""
     given = [one for one in model.parameters.values() if one.value is not None and one.dimensions is model.variables[name]]
     alike = [abs(one.value) for one in given if math.isfinite(one.value)]
     return max([float(np.abs(value).max()), *alike]) or 1.0

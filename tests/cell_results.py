@@ -7,6 +7,7 @@ from neurosim.experiments import FICurve
 from neurosim.fitting.scores import Score, Transfer
 from neurosim.measures import Coincidence
 from neurosim.responses import Response, Stimulus
+from neurosim.time_steps import STEPS, TimeStepErrors
 from neurosim.units import Hz, ms, mV, nS, pA, second
 from neurosim.waveforms import ornstein_uhlenbeck, ramp
 
@@ -92,6 +93,21 @@ def activity():
     }
 
 
+def step_errors(cell, method="rk2", rule="refractory", order=1, at=1e-3):
+    """Errors of a cell that has an order: `at` is that of the interval at 0.1 ms; at 1 ms spikes are missing."""
+    dts = np.array([1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5])
+    interval = np.append(np.inf, at * (dts[1:] / 1e-4) ** order)
+    rows = list(zip(dts, np.where(np.isinf(interval), 8, 10), interval / 10, interval / 5, interval, strict=True))
+    return TimeStepErrors(cell, method, rule, np.array(rows, STEPS), 1e-9, 0.02)
+
+
+def all_step_errors():
+    smooth = [step_errors(name, "exponential_euler", "crossing", 1, 0.02 * n) for n, name in enumerate(("pospischil_rs", "traub_miles"), 1)]
+    smooth.append(step_errors("wang_buzsaki", "rk4", "crossing", 4, 1e-4))
+    simple = [step_errors(f"{name}_{n}", method, at=1e-3 * n) for n, method in enumerate(("rk2", "exact"), 1) for name in MODELS]
+    return [*smooth, *simple]
+
+
 COSTS = {name: np.array([1.0, 1.1, 1.3]) * 2.0**place * 1e-5 for place, name in enumerate(("pospischil_rs", *MODELS))}
 NETWORKS = {"Traub-Miles": network(-62), "leaky": network(-60)}
 SPECTRA = {"Traub-Miles, exc": spectrum(20), "leaky, exc": spectrum(12), "Traub-Miles, inh": spectrum(30), "leaky, inh": spectrum(3)}
@@ -110,6 +126,8 @@ CELL_EXAMPLES = {
     "cell_cost": lambda: figures.cell_cost(COSTS),
     "cell_cost of single runs": lambda: figures.cell_cost({"hodgkin_huxley": 0.02, "leaky": 1e-6}),
     "spectra": lambda: figures.spectra(SPECTRA),
+    "time_steps": lambda: figures.time_steps(all_step_errors()),
+    "time_steps of one": lambda: figures.time_steps([step_errors("leaky", "exact")]),
     "traces": lambda: figures.traces(NETWORKS),
     "distributions": lambda: figures.distributions(activity()),
     "distributions of one": lambda: figures.distributions({"rate": activity()["rate"]}),

@@ -9,6 +9,7 @@ from cell_results import (
     REGIMES,
     SPECTRA,
     activity,
+    all_step_errors,
     answers,
     column,
     curve,
@@ -332,6 +333,31 @@ def test_cell_cost_complains(costs, message):
 
 
 # --- axes of the user -----------------------------------------------------------------------------------------------
+
+
+def test_errors_of_time_steps_have_a_panel_for_each_spike_rule():
+    figure, given = example("time_steps"), {one.cell: one for one in all_step_errors()}
+    smooth, simple = figure.axes
+    assert (
+        "traub_miles" in names_in(smooth.get_legend())
+        and "adex_1" in names_in(simple.get_legend())
+        and "adex_1" not in names_in(smooth.get_legend())
+    )
+    shown = line(smooth, "wang_buzsaki")
+    rows = given["wang_buzsaki"].table
+    rows = rows[(rows["interval"] <= 0.2) & (rows["interval"] * 0.02 > 1e-9)]
+    assert 1 < len(rows) < 6
+    np.testing.assert_allclose(shown.get_xydata(), np.stack([rows["dt"] * 1e3, rows["interval"] * 100], axis=1))
+    assert line(simple, "leaky_1").get_linestyle() != line(simple, "leaky_2").get_linestyle()
+    assert len({(one.get_color(), one.get_marker(), one.get_markerfacecolor(), one.get_linestyle()) for one in simple.lines[:10]}) == 10
+    assert line(smooth, "_allowed").get_ydata()[0] == 1
+    steep = line(smooth, "_order 4").get_xydata()
+    assert np.diff(np.log(steep), axis=0)[0] @ (4, -1) == pytest.approx(0, abs=1e-9)
+    one = figures.time_steps([given["adex_1"]], allowed=0.05)
+    assert len(one.axes) == 1 and line(one.axes[0], "_allowed").get_ydata()[0] == 5
+    assert column(figure, "error of the interval (%)", cell="adex_1").tolist() == (given["adex_1"].table["interval"] * 100).tolist()
+    with pytest.raises(ValueError, match="no errors were given to figures.time_steps"):
+        figures.time_steps([])
 
 
 def test_figures_of_cells_draw_into_given_axes():

@@ -25,7 +25,7 @@ def test_a_state_that_is_not_finite_is_found_at_the_boundary():
     circuit = ns.Circuit([ns.create("exc", wild, 10)])
     simulate(circuit, 0.5 * ms, inputs=inputs)
     with pytest.raises(
-        ns.NonFiniteStateError, match=r"v of 'exc' is (nan|-?inf) for 2 of 10 \(first id 3\) at 1. ms; lower dt or the input"
+        ns.NonFiniteStateError, match=r"v of 'exc' is (nan|-?inf) for 2 of 10 \(ids 3, 7\) at 1. ms; lower dt or the input"
     ) as caught:
         simulate(circuit, 1 * ms, inputs=inputs, record=[ns.Trace("exc", "v")])
     error = caught.value

@@ -39,6 +39,7 @@ def test_all_studies_are_tested():
         "song_abbott.py",
         "stdp_windows.py",
         "structural_homeostasis.py",
+        "time_steps.py",
     ]
 
 
@@ -71,6 +72,18 @@ def test_the_galleries_of_firing_patterns(tmp_path):
         assert [row["set"] for row in rows] == list(ns.load_cell(cell).sets) and len(rows) == sets
         assert all(any(line.split()[:1] == [row["set"]] and row["class"] in line for line in done.stdout.splitlines()) for row in rows)
     assert "of 8 have the published class" in done.stdout
+
+
+def test_time_steps_are_measured_and_drawn(tmp_path):
+    done = run("time_steps.py", "--scale", "smoke", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / "time_steps"
+    assert (folder / "time_steps.png").read_bytes().startswith(b"\x89PNG")
+    found = json.loads((folder / "results.json").read_text())
+    for name, one in found.items():
+        assert one["method"] == ns.load_cell(name).method and len(one["table"]["dt"]) == 3
+        assert one["table"]["mean"][-1] < one["table"]["mean"][0] and one["reference"] < 1e-3 * one["table"]["mean"][-1]
+        assert any(line.split()[:1] == [name] for line in done.stdout.splitlines())
 
 
 def test_the_main_study_ends_with_its_table(grown):

@@ -25,6 +25,7 @@ from neurosim.figures.saving import save
 from neurosim.figures.setpoint import setpoint
 from neurosim.figures.spectra import spectra
 from neurosim.figures.survival import survival
+from neurosim.figures.time_steps import time_steps
 from neurosim.figures.traces import traces
 from neurosim.figures.transfer import transfer
 from neurosim.figures.weight_histogram import weight_histogram
@@ -56,6 +57,7 @@ __all__ = [
     "setpoint",
     "spectra",
     "survival",
+    "time_steps",
     "traces",
     "transfer",
     "weight_histogram",

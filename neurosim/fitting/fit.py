@@ -165,7 +165,7 @@ def _started(cell: CellModel, start, bounds: Mapping[str, tuple[float, float]]) 
 def _fitted_cell(cell: CellModel, chosen: Mapping[str, Quantity], to: Sequence[Response]) -> CellModel:
     names = " and ".join(dict.fromkeys(repr(one.cell) for one in to))
     source = f"fitted to the spikes of {names} under {', '.join(one.stimulus.name for one in to)}"
-    tables = {key: value for key, value in cell.specification().items() if key not in ("expected", "sets")}
+    tables = {key: value for key, value in cell.specification().items() if key not in ("expected", "sets", "time_step")}
     for name, value in chosen.items():
         dimensions = cell.parameters[name].dimensions
         tables["parameters"][name] |= {"value": f"{float(value)!r}*{unit_name(dimensions)}", "source": source}

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from neurosim.circuit import Circuit
-from neurosim.errors import TimeScaleWarning
+from neurosim.errors import TimeScaleWarning, TimeStepWarning
 from neurosim.lifecycle.books import books_of
 from neurosim.lifecycle.phases import Lifecycle
 from neurosim.lifecycle.rescaling import rates_of
 from neurosim.lifecycle.summary import aligned
-from neurosim.timescales import outside, time_constants
+from neurosim.timescales import above_advice, outside, time_constants
 from neurosim.units import second, to_si
 
 APART = 5  # times that a scale is to be longer than the one before it
@@ -39,9 +39,13 @@ class Scale(NamedTuple):
 
 @dataclass(frozen=True)
 class TimeScales:
-    """Hold the time scales of a life, ordered by group; print it for a table with what is too close."""
+    """Hold the time scales of a life, ordered by group; print it for a table with what is too close, and what dt is too long for.
+
+    `too_long` has a sentence for each population whose cell's file advises a shorter time step.
+    """
 
     rows: Sequence[Scale]
+    too_long: Sequence[str] = ()
 
     @property
     def warnings(self) -> list[str]:
@@ -63,7 +67,7 @@ class TimeScales:
 
     def __str__(self) -> str:
         table = aligned([["scale", "of", "time"], *([row.group, row.name, _text(row.seconds)] for row in self.rows)], left=2)
-        return "\n".join([table, *(f"too close: {warning}" for warning in self.warnings)])
+        return "\n".join([table, *(f"too close: {warning}" for warning in self.warnings), *(f"too long: {one}" for one in self.too_long)])
 
 
 def _close(lower: Scale, upper: Scale) -> list[str]:
@@ -80,15 +84,18 @@ def time_scales(circuit, life, history=None) -> TimeScales:
     They are the time step (once there is one), the time constants of cells (see `timescales.time_constants`) and of the traces of
     synapses, those of calcium and other books that rules keep (their `tau`), the epoch, and structure: 1/hazard of each rule, or,
     with the history of such a life, the time that the cells or synapses of each part lived, over those of them that died. A
-    TimeScaleWarning names each pair that is too close; which are compared is told by TimeScales.warnings. Raises TypeError for what is
-    no circuit or no lifecycle.
+    TimeScaleWarning names each pair that is too close; which are compared is told by TimeScales.warnings. A TimeStepWarning names each
+    population whose cell's file advises a shorter time step. Raises TypeError for what is no circuit or no lifecycle.
     """
     if not isinstance(circuit, Circuit) or not isinstance(life, Lifecycle):
         raise TypeError(f"ns.time_scales needs a circuit and a lifecycle, not {circuit!r} and {life!r}; give ns.time_scales(circuit, life)")
     found = [*_of_circuit(circuit), *_of_life(circuit, life, history)]
-    scales = TimeScales(tuple(sorted(found, key=lambda row: (GROUPS.index(row.group), row.seconds))))
+    too_long = () if circuit.dt_si is None else tuple(above_advice(circuit.populations.values(), circuit.dt_si))
+    scales = TimeScales(tuple(sorted(found, key=lambda row: (GROUPS.index(row.group), row.seconds))), too_long)
     for warning in scales.warnings:
         warnings.warn(f"{warning}; what happens on the one then depends on the other", TimeScaleWarning, stacklevel=outside())
+    for warning in too_long:
+        warnings.warn(warning, TimeStepWarning, stacklevel=outside())
     return scales
 
 

@@ -14,7 +14,7 @@ from neurosim.errors import near
 CELL_KEYS = {
     "": (
         {"name", "summary", "references", "method", "equations", "spike", "initial", "parameters", "receptors"},
-        {"shared", "on", "sets", "contains", "energy", "expected", "source"},
+        {"shared", "on", "sets", "contains", "energy", "time_step", "expected", "source"},
     ),
     "spike": ({"rule", "threshold"}, {"reset", "refractory", "on_spike"}),
     "parameters.": ({"value", "meaning", "source"}, {"spread"}),

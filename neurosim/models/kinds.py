@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from neurosim.errors import near
 from neurosim.expressions import evaluate, statements
+from neurosim.models.advice import TimeStepAdvice, read_advice
 from neurosim.models.checks import (
     cell_names,
     check_cell,
@@ -46,7 +47,7 @@ class CellModel(Model):
 
     `source` is true for a source of spikes, which has neither state nor receptors. `per_cell` are the parameters of which every cell
     has a value of its own: they are state variables that nothing changes. `sets` are the named sets of parameters of the file, `energy`
-    is what the cell spends.
+    is what the cell spends, `time_step` the time step that its file advises, None where it says nothing.
     """
 
     method: str
@@ -57,6 +58,7 @@ class CellModel(Model):
     per_cell: Mapping[str, Parameter]
     sets: Mapping[str, ParameterSet]
     energy: Costs
+    time_step: TimeStepAdvice | None
 
     kind: ClassVar[str] = "cell"
     texts: ClassVar[tuple[str, ...]] = ("name", "on_presentation", "method")
@@ -83,12 +85,15 @@ class CellModel(Model):
             per_cell=MappingProxyType(per_cell),
             sets=MappingProxyType({}),
             energy=read_costs(tables, where),
+            time_step=None,
         )
         if source:
             return model
         receptors = check_cell(model, where)
         sets = read_sets(tables, {**model.parameters, **per_cell}, where)
-        model = dataclasses.replace(model, receptors=MappingProxyType(receptors), sets=sets)
+        model = dataclasses.replace(
+            model, receptors=MappingProxyType(receptors), sets=sets, time_step=read_advice(tables, model.names({}), where)
+        )
         rows = enumerate(() if per_cell else tables.get("expected", ()), 1)  # which are those of cells that are all alike
         expected = tuple(read_expected(row, model, f"{where}: [[expected]] row {number}") for number, row in rows)
         return dataclasses.replace(model, tables=tables, expected=expected)

@@ -271,6 +271,8 @@ def _replace_text(tables: dict[str, Any], name: str, value: str | None) -> None:
     elif value is None:
         tables.pop(name, None)
     else:
+        if name == "method" and value != tables["method"]:
+            tables.pop("time_step", None)  # which was found with the other
         tables[name] = value
 
 

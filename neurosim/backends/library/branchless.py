@@ -11,7 +11,13 @@ ARMS = re.compile(r"if\(!not_refractory\)\s*(\w+) = ([^;]+);\s*else\s*\1 = ([^;]
 ARM = re.compile(r"if\(not_refractory\)\s*(\w+) = (\w+);")
 LOAD = re.compile(r"^char not_refractory = (\w+)\[_idx\];$")
 TRUTHS = ("not_refractory", "_cond")  # which are bytes, not numbers
-CALLS = {"exp": "neurosim::fast_exp", "_exprel": "neurosim::fast_exprel", "tanh": "neurosim::fast_tanh", "log10": "0.43429448190325182*log"}
+CALLS = {
+    "exp": "neurosim::fast_exp",
+    "_exprel": "neurosim::fast_exprel",
+    "tanh": "neurosim::fast_tanh",
+    "log10": "0.43429448190325182*log",
+    "int_": "__builtin_trunc",
+}
 CALLED = re.compile(rf"(?<![\w:])({'|'.join(CALLS)})\(")
 # The same numbers as Brian2's: whole ones as doubles, and bounds by choice instead of by returning early.
 FUNCTIONS = {

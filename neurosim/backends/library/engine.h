@@ -11,13 +11,6 @@
 #include <xmmintrin.h>
 #endif
 
-#if NEUROSIM_FAST && defined(__x86_64__) && defined(__GLIBC__)
-// The C library has these for several numbers at once, but says so only where infinities are ruled out too.
-#define SEVERAL extern "C" __attribute__((__simd__("notinbranch"))) double
-SEVERAL log(double) noexcept, sin(double) noexcept, cos(double) noexcept;
-SEVERAL pow(double, double) noexcept;
-#endif
-
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
 namespace neurosim {

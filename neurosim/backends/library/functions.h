@@ -1,9 +1,22 @@
 // Functions of fast arithmetic, without branches and inline, so that loops over cells compute them for several cells at once, with every
-// compiler and C library. Those of the C library are called where there is no fused multiply-add: the steps below rely on its exactness,
-// which also keeps the compiler from putting them in another order.
+// compiler and C library. The C library's are called where there is no fused multiply-add: what follows relies on its exactness, which
+// also keeps the compiler from putting the operations in another order.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+
+#if NEUROSIM_FAST && defined(__x86_64__) && defined(__GLIBC__)
+// The C library has these for several numbers at once, but says so only where infinities are ruled out too.
+#define SEVERAL extern "C" __attribute__((__simd__("notinbranch"))) double
+SEVERAL exp(double) noexcept, log(double) noexcept, sin(double) noexcept, cos(double) noexcept;
+SEVERAL pow(double, double) noexcept;
+#if __GLIBC_PREREQ(2, 35)
+SEVERAL expm1(double) noexcept, cbrt(double) noexcept;  // cbrt: what a compiler takes for pow(x, 1/3)
+#endif
+#endif
+
+// However large a library is: a loop that calls one of them is not computed for several cells at once.
+#define INLINE static inline __attribute__((always_inline))
 
 namespace neurosim {
 
@@ -15,7 +28,7 @@ struct Scaled {
 
 // x = n log(2) + r with |r| <= log(2) / 2; exp(r) - 1 by a polynomial with a relative error of 4e-17, which interpolates
 // (exp(r) - 1 - r) / r^2 at Chebyshev's nodes; 2^n by its exponent.
-static inline Scaled scaled(double x) {
+INLINE Scaled scaled(double x) {
     const double n = __builtin_rint(x * 1.4426950408889634);
     const double r = __builtin_fma(n, -0x1.abc9e3b39803fp-56, __builtin_fma(n, -0x1.62e42fefa39efp-1, x));
     double sum = 0x1.af38a9b0ec855p-26;
@@ -34,34 +47,34 @@ static inline Scaled scaled(double x) {
     return {__builtin_fma(sum, r * r, r), scale};
 }
 
-static inline double bounded(double x, double value, double least) {
+INLINE double bounded(double x, double value, double least) {
     const double low = x < -708 ? least : value;
     return x > 709 ? INFINITY : low;
 }
 
-static inline double fast_exp(double x) {
+INLINE double fast_exp(double x) {
     const Scaled y = scaled(x);
     return bounded(x, __builtin_fma(y.fraction, y.scale, y.scale), 0);
 }
 
-static inline double fast_expm1(double x) {
+INLINE double fast_expm1(double x) {
     const Scaled y = scaled(x);
     return bounded(x, __builtin_fma(y.fraction, y.scale, y.scale - 1), -1);
 }
 
 #else
 
-static inline double fast_exp(double x) { return std::exp(x); }
-static inline double fast_expm1(double x) { return std::expm1(x); }
+INLINE double fast_exp(double x) { return std::exp(x); }
+INLINE double fast_expm1(double x) { return std::expm1(x); }
 
 #endif
 
-static inline double fast_exprel(double x) {
+INLINE double fast_exprel(double x) {
     const double y = x == 0 ? 1e-20 : x;  // where expm1(y) is y
     return fast_expm1(y) / y;
 }
 
-static inline double fast_tanh(double x) {
+INLINE double fast_tanh(double x) {
     const double y = fast_expm1(-2 * std::fabs(x));
     return std::copysign(y / (y + 2), x);
 }
