@@ -14,14 +14,19 @@ FOLDER = Path(__file__).parent.parent / "studies" / "benchmarks"
 sys.path.append(str(FOLDER))
 
 import boundaries  # noqa: E402
+import cells  # noqa: E402
 import growth  # noqa: E402
+import in_cpp  # noqa: E402
+import in_neurosim  # noqa: E402
 import measuring  # noqa: E402
 import networks  # noqa: E402
 import turnover  # noqa: E402
-from cases import brette, stdp  # noqa: E402
+from cases import ALONE, Uncoupled, brette, stdp  # noqa: E402
 
 VARIANTS = ["neurosim", "brian2 runtime", "brian2 standalone", "nest"]
+ALONE_SMOKE = next(iter(cells.SMOKE))  # cells of Traub and Miles
 EXPECTED = {
+    "cells": {ALONE_SMOKE: [*VARIANTS, cells.LIMIT]},
     "networks": {"coba": VARIANTS, "overhead": ["neurosim"]},
     "boundaries": {boundaries.TINY: ["neurosim", "brian2 runtime", "nest"]},
     "growth": {growth.SLOW: ["neurosim", "nest"]},
@@ -39,6 +44,7 @@ def ran(tmp_path_factory):
     script = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     printed = {}
     for name, main, cases in (
+        ("cells", cells.main, ["--cases", ALONE_SMOKE]),
         ("networks", networks.main, ["--cases", "coba", "overhead"]),
         ("boundaries", boundaries.main, ["--cases", boundaries.TINY]),
         ("growth", growth.main, ["--cases", growth.SLOW]),
@@ -83,6 +89,49 @@ def test_brian2_does_the_same_as_neurosim(ran):
     """Without noise the same network from the same state gives as many spikes."""
     ours, theirs = (row["observed"] for row in ran["networks"][1][:2])
     assert ours == theirs and ours["rate of exc"] > 0 and ours["rate of exc"] != ours["rate of inh"]
+    ours, theirs = (row["observed"] for row in ran["cells"][1][:2])
+    assert ours == theirs and ours["rate"] > 0 and 0.5 < ours["share that fires"] < 1
+
+
+def limit(case):
+    """What the loop in C++ observes of cells, in the state of seed 0."""
+    try:
+        return in_cpp.prepare(case)(0)[1]
+    except measuring.Absent as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_the_loop_in_cpp_does_the_same_as_neurosim(kind):
+    """Rounding may move a spike or two; between cells of different kinds much more differs."""
+    case, other = (Uncoupled(one, 100, 1000) for one in (kind, "leaky" if kind == "adex" else "adex"))
+    ours = in_neurosim.alone(case, "numpy")(0)[1]
+    assert limit(case) == pytest.approx(ours, rel=1e-3) and ours["rate"] > 10
+    assert limit(other) != pytest.approx(ours, rel=0.05)
+
+
+def test_a_loop_in_cpp_without_room_for_spikes_says_so(monkeypatch):
+    monkeypatch.setattr(in_cpp, "SHORTEST", 1000)
+    with pytest.raises(RuntimeError, match="give them less current"):
+        limit(Uncoupled("leaky", 40, 300))
+
+
+def test_the_loop_in_cpp_is_left_out_without_a_compiler(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(measuring.Absent, match="no-such-compiler"):
+        in_cpp.compiled()
+
+
+def test_a_bar_for_wide_vectors_is_asked_where_there_are_any():
+    assert cells.WIDE in cells.bars("flags : sse2 avx2 avx512f") and cells.WIDE not in cells.bars("flags : sse2 avx2")
+
+
+def test_uncoupled_cells_are_observed_by_their_spikes():
+    """Of four cells, two fire in 2 s: three times at 0.5, 1 and 1.5 s, and once at 0.1 s; the order of spikes does not matter."""
+    case = Uncoupled("leaky", 4, 20_000)
+    found = case.observed(np.array([1, 1, 3, 1]), np.array([1.5, 0.5, 0.1, 1.0]))
+    assert found == pytest.approx({"rate": 0.5, "share that fires": 0.5, "first spike": 0.3})
+    assert case.observed(np.array([1, 1, 3, 1]), np.array([1.5, 0.7, 0.1, 1.0]))["first spike"] == pytest.approx(0.4)
 
 
 def test_all_boundaries_replace_as_many_synapses(ran):
@@ -116,7 +165,7 @@ def test_arguments_that_cannot_be_met_are_refused(tmp_path, capsys):
     assert "invalid choice: 'two'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("main", [networks.main, boundaries.main, growth.main, turnover.main])
+@pytest.mark.parametrize("main", [networks.main, cells.main, boundaries.main, growth.main, turnover.main])
 def test_a_benchmark_says_which_cases_it_has(main, capsys):
     with pytest.raises(SystemExit) as left:
         main(["--help"])

@@ -19,9 +19,9 @@ from neurosim.units import Hz, ms, mV, nA, nS, second
 
 
 def test_a_state_that_is_not_finite_is_found_at_the_boundary():
-    inputs = [ns.StepCurrent("exc", "I_e", 1e300 * nA, cells=[3, 7], start=0.5 * ms)]
+    inputs = [ns.StepCurrent("exc", "I_e", -1e300 * nA, cells=[3, 7], start=0.5 * ms)]
     calm, _ = simulate(duration=0.5 * ms, inputs=inputs)
-    wild = ns.load_cell("leaky_conductance").replace(C_m=1e-300 * nA * second / mV, V_th=1e6 * mV)
+    wild = ns.load_cell("leaky_conductance").replace(C_m=1e-300 * nA * second / mV, g_L=1e-20 * nS)
     circuit = ns.Circuit([ns.create("exc", wild, 10)])
     simulate(circuit, 0.5 * ms, inputs=inputs)
     with pytest.raises(

@@ -27,8 +27,6 @@ FLAGS = ["-w", "-O2", *STRICT]  # of the Cython target
 ARITHMETIC = {"fast": ["-O3", "-march=native", "-ffast-math", "-fno-finite-math-only"], "strict": ["-O3", *STRICT]}
 LIBRARY_FLAGS = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-w", "-pipe"]
 SANITISERS = {"": [], "address": ["-fsanitize=address", "-g", "-O1", "-fno-omit-frame-pointer", "-D_GLIBCXX_ASSERTIONS"]}
-# As g++ puts the instructions of several exponentials one after the other, the processor waits for each: measured, a sixth of the time.
-SCHEDULING = {"fast": ["-fschedule-insns"], "strict": []}
 COMPILERS = ("g++", "c++", "clang++")
 SECONDS_PER_OBJECT = 2.5  # measured: one code object compiles in 2 to 3 s on one core
 MOST_LINES = 3  # of what a compiler complains of
@@ -96,7 +94,7 @@ def library_compiler(arithmetic: str) -> Compiler:
         raise ValueError(f"NEUROSIM_SANITIZE is {wanted!r}; set it to 'address' or unset it")
     command = _command()
     version = _version(command)
-    gnu = () if "clang" in version else ("-fno-gnu-unique", *SCHEDULING[arithmetic])  # copies of a library in one process share nothing
+    gnu = () if "clang" in version else ("-fno-gnu-unique",)  # copies of a library in one process share nothing
     symbolic = () if sys.platform == "darwin" else ("-Wl,-Bsymbolic",)
     # Linked with -ffast-math, a library of gcc < 13 would make the whole process round its smallest numbers to zero.
     linking = ("-shared", "-fPIC", *symbolic, *(flag for flag in SANITISERS[wanted] if flag.startswith("-fsanitize")))

@@ -15,6 +15,7 @@ from neurosim.backends.differences import exp_difference
 from neurosim.backends.drives import Drive, drive, noise_column
 from neurosim.backends.exponential import ExponentialEuler
 from neurosim.backends.inside import of_any_size
+from neurosim.backends.matrices import MATRIX_EXPONENTIALS
 from neurosim.backends.noise import philox_normal, philox_poisson
 from neurosim.backends.playing import waveform_at
 from neurosim.backends.stepping import followed, stepping
@@ -28,7 +29,13 @@ from neurosim.stimuli import Bound
 from neurosim.table import distinct
 from neurosim.units import quantity, second, unit_name
 
-FUNCTIONS = {"philox_normal": philox_normal, "philox_poisson": philox_poisson, "waveform_at": waveform_at, "exp_difference": exp_difference}
+FUNCTIONS = {
+    "philox_normal": philox_normal,
+    "philox_poisson": philox_poisson,
+    "waveform_at": waveform_at,
+    "exp_difference": exp_difference,
+    **MATRIX_EXPONENTIALS,
+}
 
 
 @dataclass

@@ -29,7 +29,7 @@ class RungeKutta(StateUpdateMethod):
                 for name in terms.derivatives:
                     at[name] = f"_{name}_{stage}"
                     lines.append(f"{at[name]} = {_stepped(name, row)}")
-                lines += _worked_out(terms, at, stage)
+            lines += terms.worked_out(at, stage)
             lines += [f"_slope_{name}_{stage} = {renamed(text, at)}" for name, text in terms.derivatives.items()]
         lines += [f"_{name} = {_stepped(name, self.weights)}" for name in terms.derivatives]
         return "\n".join([*lines, *(f"{name} = _{name}" for name in terms.derivatives)])
@@ -62,13 +62,3 @@ def _stepped(name: str, factors: tuple[float, ...]) -> str:
     """Return a variable after a step with the slopes of some stages."""
     slopes = [f"{'' if factor == 1 else f'{factor!r}*'}_slope_{name}_{stage}" for stage, factor in enumerate(factors) if factor]
     return f"{name} + dt*({' + '.join(slopes)})"
-
-
-def _worked_out(terms: Terms, at: dict[str, str], stage: int) -> list[str]:
-    """Return the statements that work out subexpressions at a stage, whose names join `at`."""
-    lines = []
-    for name in terms.depending(terms.derivatives):
-        text = renamed(terms.subexpressions[name], at)
-        at[name] = f"_{name}_{stage}"
-        lines.append(f"{at[name]} = {text}")
-    return lines

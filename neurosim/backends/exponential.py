@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import sympy
 from brian2.equations.equations import Equations
-from brian2.stateupdaters.base import StateUpdateMethod, extract_method_options
-from brian2.stateupdaters.exact import exact
+from brian2.stateupdaters.base import StateUpdateMethod, UnsupportedEquationsException, extract_method_options
 
-from neurosim.backends.terms import Terms, slope, symbol, written
+from neurosim.backends.matrices import LARGEST
+from neurosim.backends.terms import Terms, renamed, slope, symbol, written
 
 DT = sympy.Symbol("dt", real=True, positive=True)
 LONGEST = 3  # eigenvalues of a divided difference of exp that we have
@@ -29,7 +29,11 @@ class ExponentialEuler(StateUpdateMethod):
         """Return Brian2's abstract code of a step; there are no options. Raises UnsupportedEquationsException for what is not linear."""
         extract_method_options(method_options, {})
         terms = Terms(equations, self.held)
-        lines = [f"_{name} = {_relaxed(terms, name)}" for name in terms.derivatives]
+        # All rates before all steps: one after the other, each exponential would wait for the division before it.
+        names: dict[str, str] = {}
+        lines = terms.worked_out(names, 0)
+        lines += [f"_slope_{name} = {renamed(terms.moving(name), names)}" for name in terms.derivatives]
+        lines += [f"_{name} = {renamed(_relaxed(terms, name), names)}" for name in terms.derivatives]
         return "\n".join([*lines, *(f"{name} = _{name}" for name in terms.derivatives)])
 
 
@@ -37,19 +41,19 @@ def _relaxed(terms: Terms, name: str) -> str:
     expression = terms.symbolic(terms.moving(name), [name])
     rate = slope(expression, name, [name])
     if rate == 0:
-        return f"{name} + dt*({terms.moving(name)})"
+        return f"{name} + dt*_slope_{name}"
     if expression.subs(symbol(name), 0) == 0:
         return f"{name}*exp{written(DT * rate)}"
-    return f"{name} + dt*exprel{written(DT * rate)}*({terms.moving(name)})"
+    return f"{name} + dt*exprel{written(DT * rate)}*_slope_{name}"
 
 
 @dataclass(frozen=True)
 class Propagators(StateUpdateMethod):
-    """Step linear equations exactly, by the exponential of their matrix, where no two variables act on each other.
+    """Step linear equations exactly, by the exponential of their matrix.
 
     Its entries are sums, over the ways along which one variable acts on another, of divided differences of exp at the rates of the
     variables on the way (Higham 2008, Functions of Matrices, theorem 4.11), which have no singularity where time constants are equal.
-    Other equations are left to Brian2, which solves them symbolically.
+    Where variables act on each other, or ways are long, a function works the entries out from the numbers in the matrix.
     """
 
     def __call__(self, equations: Equations, variables=None, method_options=None) -> str:
@@ -57,8 +61,6 @@ class Propagators(StateUpdateMethod):
         extract_method_options(method_options, {})
         terms = Terms(equations)
         systems = {moving: _System(terms, moving) for moving in ((True, False) if terms.pausing else (True,))}
-        if not all(system.ordered for system in systems.values()):
-            return exact(equations, variables, method_options)
         lines = []
         for name in terms.derivatives:
             texts = {moving: system.stepped(name) for moving, system in systems.items()}
@@ -84,16 +86,6 @@ class _System:
             row = {other: slope(expression, other, states) for other in states}
             self.matrix[name] = {other: value for other, value in row.items() if value != 0}
             self.constants[name] = expression.subs({symbol(other): 0 for other in states})
-        self.ordered = self._ordered()
-
-    def _ordered(self) -> bool:
-        """Tell whether no two variables act on each other, and all ways are short enough."""
-        for name in self.matrix:
-            for way in self._ways((name,)):
-                again = len(set(way)) < len(way)
-                if again or len(way) + (self.constants[way[-1]] != 0) > LONGEST:
-                    return False
-        return True
 
     def _ways(self, way: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         """Give all ways that end at a variable and begin at what acts on it, itself or through others."""
@@ -109,6 +101,27 @@ class _System:
 
     def stepped(self, name: str) -> str:
         """Return a variable after a time step as a text."""
+        for way in self._ways((name,)):
+            again = len(set(way)) < len(way)  # two variables act on each other
+            if again or len(way) + (self.constants[way[-1]] != 0) > LONGEST:
+                return self._by_matrix(name)
+        return self._by_ways(name)
+
+    def _by_matrix(self, name: str) -> str:
+        acting = list(dict.fromkeys(one for way in self._ways((name,)) for one in way))
+        rows = [[DT * self.matrix[one].get(other, sympy.Integer(0)) for other in acting] for one in acting]
+        constant = [one for one in acting if self.constants[one] != 0]
+        if len(acting) + bool(constant) > LARGEST:
+            raise UnsupportedEquationsException(
+                f"{len(acting)} variables act on {name!r}, too many to solve exactly; give rk4 as the method"
+            )
+        parts = [f"{_entry(rows, number)}*{written(symbol(one))}" for number, one in enumerate(acting)]
+        for one in constant:  # a column more, of what the constant of one variable does in a time step
+            driven = [[*row, DT if other == one else sympy.Integer(0)] for row, other in zip(rows, acting, strict=True)]
+            parts.append(f"{_entry([*driven, [sympy.Integer(0)] * (len(acting) + 1)], len(acting))}*{written(self.constants[one])}")
+        return " + ".join(parts)
+
+    def _by_ways(self, name: str) -> str:
         parts = []
         for way in self._ways((name,)):
             gain = sympy.Mul(*(DT * self.matrix[target][source] for target, source in zip(way, way[1:], strict=False)))
@@ -122,6 +135,12 @@ class _System:
             if constant != 0:
                 parts.append(f"{divided_difference([*rates, sympy.Integer(0)])}*{written(DT * gain * constant)}")
         return " + ".join(parts)
+
+
+def _entry(rows: list[list[sympy.Expr]], column: int) -> str:
+    """Return the entry in the first row and a column of the exponential of a matrix as a text."""
+    values = ", ".join(written(value) for row in rows for value in row)
+    return f"matrix_exponential_{len(rows)}(0, {column}, {values})"
 
 
 def divided_difference(points: Collection[sympy.Expr]) -> str:

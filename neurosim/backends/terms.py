@@ -39,6 +39,24 @@ class Terms:
                 found.append(name)
         return found
 
+    def worked_out(self, names: dict[str, str], mark: int) -> list[str]:
+        """Return statements that work out once what derivatives need and what changes with the state; new names of it join `names`."""
+        lines, needed = [], self._needed()
+        for name in self.subexpressions:
+            text = self.subexpressions[name]
+            if name in needed and identifiers(text) & {*self.derivatives, *names}:
+                lines.append(f"_{name}_{mark} = {renamed(text, names)}")
+                names[name] = f"_{name}_{mark}"
+        return lines
+
+    def _needed(self) -> set[str]:
+        """Name the subexpressions that derivatives read, directly or through others."""
+        needed = {name for text in self.derivatives.values() for name in identifiers(text)}
+        for name in reversed(self.subexpressions):
+            if name in needed:
+                needed |= identifiers(self.subexpressions[name])
+        return needed & set(self.subexpressions)
+
     def symbolic(self, text: str, names: Collection[str]) -> sympy.Expr:
         """Return an expression in which subexpressions that change with some variables are written out; the others stay names."""
         for name in reversed(self.depending(names)):

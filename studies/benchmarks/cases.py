@@ -1,8 +1,8 @@
-"""The networks of the benchmarks, described once for every simulator.
+"""The networks and the cells of the benchmarks, described once for every simulator.
 
-All are balanced networks in which a fifth of the cells inhibits. Numbers are in SI units; weights are volts for cells of
-kind "cuba" and siemens for the others. Wirings, first weights, delays and states come from generators with fixed seeds, so that
-every simulator gets the same ones.
+All networks are balanced, and a fifth of their cells inhibits. Numbers are in SI units; weights are volts for cells of
+kind "cuba" and siemens for the others. Wirings, first weights, delays, currents and states come from generators with fixed seeds, so
+that every simulator gets the same ones.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,12 @@ import numpy as np
 DT = 1e-4
 POTENTIATION, DEPRESSION = 0.005, 0.002617  # of a pair, as shares of the largest weight: models/synapses/stdp_pair.toml
 GATES = {"m": 0.009732, "h": 0.99756, "n": 0.027074}  # of cells of Traub and Miles at -65 mV
+ALONE = {  # cells by themselves: lowest and highest current, lowest and highest first potential, the rest of the first state
+    "traub_miles": ((0.0, 0.6e-9), (-70e-3, -60e-3), GATES),
+    "hodgkin_huxley": ((1e-9, 4e-9), (-70e-3, -60e-3), {"m": 0.05293, "h": 0.59612, "n": 0.31768}),
+    "adex": ((0.6e-9, 1.4e-9), (-70e-3, -55e-3), {"w": 0.0}),
+    "leaky": ((0.09e-9, 0.25e-9), (-60e-3, -50e-3), {}),
+}
 
 
 @dataclass(frozen=True)
@@ -102,3 +108,36 @@ def brette(kind: str, cells: int = 4000) -> Network:
     if kind == "cuba":
         return Network(kind, cells, probability, 1.62e-3, 9e-3, -49e-3)
     return Network(kind, cells, probability, 6e-9, 67e-9, -60e-3)
+
+
+@dataclass(frozen=True)
+class Uncoupled:
+    """Hold cells without synapses: the model file in models/cells, how many there are, and for how many time steps they run."""
+
+    kind: str
+    cells: int
+    steps: int
+
+    @property
+    def duration(self) -> float:
+        """How long they run, in seconds."""
+        return self.steps * DT
+
+    @property
+    def current(self) -> np.ndarray:
+        """The constant current of each cell (amperes): evenly spread, in a random order, so that neighbours do not spike together."""
+        (low, high), _, _ = ALONE[self.kind]
+        return np.random.default_rng(0).permutation(np.linspace(low, high, self.cells))
+
+    def state(self, seed: int) -> dict[str, np.ndarray]:
+        """Draw a first state of all cells: v of each, and the other variables, which are those of rest."""
+        _, bounds, others = ALONE[self.kind]
+        v = np.random.default_rng(seed).uniform(*bounds, self.cells)
+        return {"v": v} | {name: np.full(self.cells, value) for name, value in others.items()}
+
+    def observed(self, rows: np.ndarray, times: np.ndarray) -> dict[str, float]:
+        """Sum up a run for comparison by its spikes (rows and s): rate (Hz), share of cells that fire, mean time of the first spike (s)."""
+        order = np.argsort(times, kind="stable")
+        firing, first = np.unique(rows[order], return_index=True)
+        found = {"rate": len(rows) / self.cells / self.duration, "share that fires": len(firing) / self.cells}
+        return found | {"first spike": float(np.mean(times[order][first]))}

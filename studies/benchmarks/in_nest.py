@@ -1,4 +1,4 @@
-"""The networks in NEST, in its own models: iaf_psc_exp, iaf_cond_exp, hh_cond_exp_traub, stdp_synapse, poisson_generator.
+"""The networks and the uncoupled cells in NEST, in its own models: iaf_psc_exp, iaf_cond_exp, hh_cond_exp_traub, stdp_synapse, poisson_generator.
 
 One thread, the same time step. Two conventions of NEST make learning differ a little: it counts the delay of a plastic synapse on the
 way of the cell's own spikes back to the synapse, not on the way there, which shifts the window of learning; and it brings a weight up
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
-from cases import DEPRESSION, DT, POTENTIATION, Network
+from cases import DEPRESSION, DT, POTENTIATION, Network, Uncoupled
 
 PICOAMP_PER_VOLT = 1e4  # the current that drives a membrane of 100 megaohm by so much
 LEAKY = {"C_m": 200.0, "V_th": -50.0, "V_reset": -60.0, "t_ref": 5.0, "tau_syn_ex": 5.0, "tau_syn_in": 10.0}
@@ -21,8 +21,25 @@ CELLS = {
     "coba": ("iaf_cond_exp", {**LEAKY, **CONDUCTANCES}),
     "cobahh": ("hh_cond_exp_traub", {**CONDUCTANCES, "g_Na": 20000.0, "g_K": 6000.0, "V_T": -63.0, "t_ref": 2.0}),
 }
+ALONE = {  # cells by themselves
+    "traub_miles": ("hh_cond_exp_traub", {**CELLS["cobahh"][1], "E_L": -65.0}),
+    "hodgkin_huxley": (
+        "hh_psc_alpha",
+        {"C_m": 200.0, "g_L": 60.0, "g_Na": 24000.0, "g_K": 7200.0, "E_L": -54.387, "E_Na": 50.0, "E_K": -77.0},
+    ),
+    "adex": ("aeif_cond_exp", {"V_peak": 20.0, "V_reset": -70.6}),  # its other parameters are those of the paper
+    "leaky": ("iaf_psc_exp", {**LEAKY, "tau_m": 20.0, "E_L": -60.0}),
+}
 INTERVAL = 10.0  # ms between structural updates
-STATE = {"v": ("V_m", 1e3), "g_exc": ("g_ex", 1e9), "g_inh": ("g_in", 1e9), "m": ("Act_m", 1.0), "h": ("Inact_h", 1.0), "n": ("Act_n", 1.0)}
+STATE = {
+    "v": ("V_m", 1e3),
+    "w": ("w", 1e12),
+    "g_exc": ("g_ex", 1e9),
+    "g_inh": ("g_in", 1e9),
+    "m": ("Act_m", 1.0),
+    "h": ("Inact_h", 1.0),
+    "n": ("Act_n", 1.0),
+}
 
 
 def prepare(network: Network, duration: float) -> Callable:
@@ -42,6 +59,34 @@ def prepare(network: Network, duration: float) -> Callable:
         nest.Cleanup()
         spikes = {name: recorder.n_events for name, recorder in recorders.items()}
         return seconds, network.observed(duration, spikes, _learned(nest) if network.plastic else None)
+
+    return run
+
+
+def alone(case: Uncoupled) -> Callable:
+    """Return what makes cells without synapses, runs them from the state of a seed and gives the seconds of the run and what was observed.
+
+    They are made anew for each run. Raises ImportError without NEST.
+    """
+    nest = imported()
+
+    def run(seed: int) -> tuple[float, dict]:
+        nest.ResetKernel()
+        nest.set(resolution=DT * 1e3, local_num_threads=1, rng_seed=seed + 1, print_time=False)
+        model, parameters = ALONE[case.kind]
+        cells, recorder = nest.Create(model, case.cells, params=parameters), nest.Create("spike_recorder")
+        cells.set({"I_e": case.current * 1e12})
+        for name, values in case.state(seed).items():
+            key, factor = STATE[name]
+            cells.set({key: values * factor})
+        nest.Connect(cells, recorder)
+        nest.Prepare()
+        start = perf_counter()
+        nest.Run(case.duration * 1e3)
+        seconds = perf_counter() - start
+        nest.Cleanup()
+        spikes = recorder.get("events")
+        return seconds, case.observed(spikes["senders"] - 1, spikes["times"] * 1e-3 - DT)  # a spike bears the time of the end of its step
 
     return run
 

@@ -1,14 +1,14 @@
-"""The networks in neurosim."""
+"""The networks and the uncoupled cells in neurosim."""
 
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from cases import DT, GATES, Network
+from cases import DT, GATES, Network, Uncoupled
 
 import neurosim as ns
-from neurosim.units import Hz, Quantity, second, siemens, volt
+from neurosim.units import Hz, Quantity, amp, second, siemens, volt
 
 POPULATIONS = ("exc", "inh")
 
@@ -64,6 +64,27 @@ def prepare(network: Network, duration: float, target: str) -> Callable:
         seconds = perf_counter() - start
         spikes = {name: len(recording[name].spikes) for name in POPULATIONS}
         return seconds, network.observed(duration, spikes, learned(after) if network.plastic else None)
+
+    return run
+
+
+def alone(case: Uncoupled, target: str) -> Callable:
+    """Make and compile cells without synapses; return what runs them from the state of a seed and gives seconds and what was observed.
+
+    The seconds are those of `simulate`.
+    """
+    inputs, engine = [ns.StepCurrent("cells", "I_e", case.current * amp)], backend(target)
+    made = ns.Circuit([ns.create("cells", case.kind, case.cells)])
+    ns.simulate(made, DT * second, inputs=inputs, backend=engine, progress=False)
+    units = {"v": volt, "w": amp} | dict.fromkeys(GATES, 1)
+
+    def run(seed: int) -> tuple[float, dict]:
+        begun = made.set("cells", **{name: values * units[name] for name, values in case.state(seed).items()})
+        start = perf_counter()
+        _, recording = ns.simulate(begun, case.duration * second, inputs=inputs, backend=engine, progress=False)
+        seconds = perf_counter() - start
+        spikes = recording["cells"].spikes
+        return seconds, case.observed(np.asarray(spikes.id), np.asarray(spikes.t / second))
 
     return run
 

@@ -20,11 +20,12 @@ SCALES = ("smoke", "small", "full")
 REPEATS = {"smoke": 1, "small": 4, "full": 6}
 CHANCE = 1e-3  # that one quantity of two equal variants is taken to differ
 WIDEST = 0.15  # share of a quantity beyond which a tolerance says nothing
-# Shares by which another integrator and other conventions may make a quantity differ; in_nest.py says which those are.
+# Shares by which another integrator and other conventions may make a quantity differ; in_nest.py and cells.py say which those are.
 ALLOWED = {
     "nest": {
         **{"rate of exc": 0.05, "rate of inh": 0.05, "mean weight": 0.05, "mean change of weights": 0.1, "replaced": 0.05},
         **dict.fromkeys(("synapses, exc", "synapses, inh", "calcium, exc", "calcium, inh"), 0.03),
+        **{"rate": 0.1, "first spike": 0.05},
     }
 }
 

@@ -26,7 +26,7 @@ REASON = re.compile(r"missed: +not vectorized: (.+)")
 CALL = re.compile(r"\b(?:__builtin_)?(\w+) \([^()]*\);?$")
 EXPONENTIAL = re.compile(r"\b(?:neurosim::fast_)?(?:exp|expm1|exprel|tanh)\(")
 ASSIGNED = re.compile(r"(\w+)(\[_idx\])? = ")
-SINGLE = ("exp_difference",)  # functions of ours that go several ways
+SINGLE = ("exp_difference", "matrix_exponential")  # functions of ours that go several ways
 MEANINGS = {
     "control flow": "it does one thing or another, from cell to cell",
     "number of iterations": "it repeats something as often as each cell needs",
@@ -161,7 +161,7 @@ def _pace(loops: list[Loop]) -> str:
 def _meaning(loop: Loop) -> str:
     """Put a compiler's reason into words, and its own words into brackets."""
     found, reason = CALL.search(loop.reason), loop.reason
-    called = found[1] if found else next((name for name in SINGLE if f"{name}(" in "".join(loop.statements)), "")
+    called = found[1] if found else next((name for name in SINGLE if name in "".join(loop.statements)), "")
     if called:
         return f"it calls {called}(), which takes one number at a time ({reason})"
     meaning = next((MEANINGS[key] for key in MEANINGS if key in reason), "")

@@ -11,6 +11,7 @@ from neurosim.backends.differences import DIFFERENCE_SOURCE
 from neurosim.backends.library.batches import BATCH, batched
 from neurosim.backends.library.branchless import Branchless, branchless, chosen, without_branches
 from neurosim.backends.library.pieces import Array, Piece, Value
+from neurosim.backends.matrices import MATRIX_EXPONENTIALS, MATRIX_SOURCE
 from neurosim.backends.noise import PHILOX_SOURCE
 from neurosim.backends.playing import WAVEFORM_SOURCE
 from neurosim.errors import UnsupportedModelError
@@ -19,7 +20,7 @@ AHEAD = 8  # synapses between the one that is worked on and the one whose state 
 WIDTHS = {"double": 8, "int64_t": 8, "int32_t": 4, "char": 1}
 DRAW = re.compile(r"philox_(poisson|normal)\((\w+), (\w+), (\w+), t_in_timesteps((?:, \w+)*)\)")
 HEADERS = ("functions.h", "engine.h", "draws.h")
-USED = ("using neurosim::waveform_at;", "using neurosim::exp_difference;")  # in generated statements, by their bare names
+CALLED = ("waveform_at", "exp_difference", *MATRIX_EXPONENTIALS)  # in generated statements, by their bare names
 CLOCK = {"t": "&engine.t", "dt": "&engine.dt", "timestep": "&engine.step"}
 # each column is memory of its own, and no cell reads another's: what the compiler would otherwise test for every pair of columns
 OVER_CELLS = "#pragma GCC ivdep\nfor (int64_t _idx = 0; _idx < size; ++_idx) {"
@@ -84,8 +85,9 @@ def write(
             functions.append(_function(number, piece, layout, given, fast))
             calls.append(f"code_{number}::run(*this);  // {piece.name}")
     ours = [resources.files("neurosim.backends.library").joinpath(name).read_text(encoding="utf-8") for name in HEADERS]
+    used = [f"using neurosim::{name};" for name in CALLED]
     advance = "\n    ".join(calls)
-    head = "\n".join([f"#define NEUROSIM_FAST {int(fast)}", PHILOX_SOURCE, WAVEFORM_SOURCE, DIFFERENCE_SOURCE, *USED, *ours])
+    head = "\n".join([f"#define NEUROSIM_FAST {int(fast)}", PHILOX_SOURCE, WAVEFORM_SOURCE, DIFFERENCE_SOURCE, MATRIX_SOURCE, *used, *ours])
     return f"{head}\n{''.join(functions)}\nvoid neurosim::Engine::advance() {{\n    {advance}\n}}\n", layout
 
 

@@ -1,0 +1,449 @@
+"""How cells are stepped: each method of a file against its definition, and against Brian2's own method of that name."""
+
+from itertools import product
+
+import brian2
+import numpy as np
+import pytest
+from cells_run import clamped
+from library_builds import needs_compiler
+from steps_by_hand import STEPS, Equations
+
+import neurosim as ns
+from neurosim.backends.compiler import settings
+from neurosim.units import Hz, amp, mV, quantity, second, siemens, unit_name
+
+DT = 1e-4
+BACKEND = {"dt": quantity(DT, second.dim)}
+NUMPY = ns.Brian2(target="numpy", **BACKEND)
+CLOSE = 1e-12  # of the largest value of a variable
+COUNT = 200
+CELLS = 4
+RNG = np.random.default_rng  # each test has its own
+
+# --- cells and what is made of them ----------------------------------------------------------------------------------
+
+
+def cell(equations, method, initial, spike=None, current=False, **parameters):
+    """A cell model from its equations; parameters are numbers with units, as text, or plain ones."""
+    told = {"meaning": "of a test", "source": "chosen"}
+    values = {name: {"value": value, **told} for name, value in {"area": "100*um**2", **parameters}.items()}
+    receptors = {"v": {"meaning": "jump"}} | ({"I_e": {"kind": "current", "meaning": "injected"}} if current else {})
+    return ns.CellModel.from_specification(
+        {
+            "name": "tested", "summary": "A cell for tests.", "references": ["Nobody (2000)."], "method": method, "equations": equations,
+            "spike": spike or {"rule": "crossing", "threshold": "v > 9*volt"}, "initial": initial, "parameters": values, "receptors": receptors,
+        }
+    )  # fmt: skip
+
+
+# Rates by way of one another, a term to hold and, for what is not linear in v, powers of gates.
+GATED = """
+dv/dt = (g_L*(E_L - v) + g*m**3*h*(E - v) + push + I_e)/C_m : volt
+dm/dt = (m_inf - m)/tau_m : 1
+dh/dt = alpha*(1 - h) - beta*h : 1
+m_inf = alpha_m/(alpha_m + 1) : 1
+alpha_m = exp(x)/exprel(-x) : 1
+x = (v - V_half)/slope : 1
+tau_m = tau_0*(1 + m_inf) : second
+alpha = rate*exp(-x) : Hz
+beta = rate*(2 + tanh(x)) - alpha/3 : Hz
+push = g_L*slope*tanh(x) : amp (constant over dt)
+"""
+GATED_VALUES = {
+    "C_m": "100*pF", "g_L": "10*nS", "g": "150*nS", "E_L": "-65*mV", "E": "50*mV", "V_half": "-40*mV", "slope": "8*mV", "tau_0": "0.3*ms",
+    "rate": "50*Hz",
+}  # fmt: skip
+
+# One that is refractory: v holds still, and what depends on it goes on.
+RESETTING = """
+dv/dt = (g_L*(E_L - v) + push - w + I_e)/C_m : volt (unless refractory)
+dw/dt = (a*(v - E_L) - w)/tau_w : amp
+push = g_L*slope*exp((v - V_T)/slope) : amp (constant over dt)
+"""
+RESETTING_VALUES = {
+    "C_m": "100*pF", "g_L": "10*nS", "E_L": "-65*mV", "V_T": "-50*mV", "slope": "2*mV", "a": "2*nS", "tau_w": "30*ms", "V_peak": "-40*mV",
+    "V_reset": "-60*mV", "b": "20*pA", "tau_ref": "1.5*ms",
+}  # fmt: skip
+SPIKE = {"rule": "refractory", "threshold": "v > V_peak", "reset": "v = V_reset; w += b", "refractory": "tau_ref"}
+
+
+def gated(method):
+    return cell(GATED, method, {"v": "-65*mV", "m": "0", "h": "1"}, current=True, **GATED_VALUES)
+
+
+def resetting(method):
+    return cell(RESETTING, method, {"v": "E_L", "w": "0*amp"}, SPIKE, current=True, **RESETTING_VALUES)
+
+
+def stepped(model, state, current=None, backend=NUMPY, spread=None, steps=COUNT):
+    """Run cells from a state; return the population, each variable at every step (one column more than steps), and who spikes when."""
+    cells = len(next(iter(state.values())))
+    units = {name: line.dimensions for name, line in model.lines.items()}
+    made = ns.create("cell", model, cells, spread=spread, state={name: quantity(values, units[name]) for name, values in state.items()})
+    inputs = [] if current is None else [ns.StepCurrent("cell", "I_e", quantity(current, amp.dim))]
+    record = [ns.Trace("cell", name) for name in state]
+    after, recording = ns.simulate(ns.Circuit([made]), steps * backend.dt, inputs=inputs, record=record, backend=backend, progress=False)
+    part = recording["cell"]
+    values = {name: np.column_stack([part.trace(name).si, after["cell"].cells[name]]) for name in state}
+    spiked = np.zeros((cells, steps), bool)
+    spiked[part.spikes.id, part.spikes.step] = True
+    return made, values, spiked
+
+
+def ready(spiked, refractory):
+    """Who is not refractory in each step: `refractory` time steps have gone by since the last spike."""
+    since = np.full(len(spiked), 10**6)
+    columns = []
+    for spikes in spiked.T:
+        since = since + 1
+        columns.append(since >= refractory)
+        since = np.where(spikes, 0, since)
+    return np.column_stack(columns).astype(float)
+
+
+def apart(found, expected):
+    """The largest difference of any variable, relative to the largest value that it has."""
+    return max(np.max(abs(found[name] - expected[name])) / np.max(abs(expected[name])) for name in expected)
+
+
+def one_step(method, made, values, may_move=1.0, **given):
+    """A step by hand from every state there was but the last."""
+    return STEPS[method](Equations(made, **given), {name: one[:, :-1] for name, one in values.items()}, may_move, DT)
+
+
+def after_one_step(values):
+    return {name: one[:, 1:] for name, one in values.items()}
+
+
+def all_steps(method, made, start, **given):
+    """The last state of as many steps by hand as were taken, one after the other."""
+    equations, state = Equations(made, **given), {name: one[:, None] for name, one in start.items()}
+    for _ in range(COUNT):
+        state = STEPS[method](equations, state, 1.0, DT)
+    return {name: one[:, 0] for name, one in state.items()}
+
+
+# --- each method by its definition -----------------------------------------------------------------------------------
+
+NOT_LINEAR = [name for name in STEPS if name != "exact"]
+on_methods = pytest.mark.parametrize("method", NOT_LINEAR)
+
+
+def gated_cells(method):
+    rng = RNG(1)
+    state = {"v": rng.uniform(-80e-3, -20e-3, CELLS), "m": rng.uniform(0, 1, CELLS), "h": rng.uniform(0, 1, CELLS)}
+    current = rng.uniform(0, 3e-10, CELLS)
+    return state, current, *stepped(gated(method), state, current)
+
+
+@on_methods
+def test_a_cell_with_gates(method):
+    """Under exponential_euler the flagged term holds its value at the start of a step; the other methods follow it through their stages."""
+    state, current, made, values, _ = gated_cells(method)
+    assert np.ptp(values["v"]) > 0.02 and all(np.ptp(one, axis=1).min() > 0 for one in values.values())
+    assert apart(after_one_step(values), one_step(method, made, values, I_e=current)) <= CLOSE
+    end = {name: one[:, -1] for name, one in values.items()}
+    assert apart(end, all_steps(method, made, state, I_e=current)) <= CLOSE
+    for other in NOT_LINEAR:  # the control
+        assert (apart(after_one_step(values), one_step(other, made, values, I_e=current)) <= CLOSE) == (other == method)
+
+
+@on_methods
+def test_a_cell_that_is_refractory(method):
+    """v holds still for 15 steps after a spike, in every stage of a step; w goes on with the v that holds still."""
+    rng = RNG(2)
+    state = {"v": rng.uniform(-60e-3, -45e-3, CELLS), "w": rng.uniform(0, 1e-10, CELLS)}
+    current = rng.uniform(3e-10, 8e-10, CELLS)
+    made, values, spiked = stepped(resetting(method), state, current)
+    assert spiked.sum() >= 3 * CELLS
+    may_move = ready(spiked, 15)
+    expected = one_step(method, made, values, may_move, I_e=current)
+    assert (spiked == ((expected["v"] > -40e-3) & (may_move > 0))).all()
+    expected = {"v": np.where(spiked, -60e-3, expected["v"]), "w": expected["w"] + 20e-12 * spiked}
+    assert apart(after_one_step(values), expected) <= CLOSE
+    wrong = one_step(method, made, values, ready(spiked, 14), I_e=current)  # the control
+    assert apart({"v": after_one_step(values)["v"][~spiked]}, {"v": wrong["v"][~spiked]}) > 1e-6
+
+
+# --- cells of the catalogue ------------------------------------------------------------------------------------------
+
+OF_CATALOGUE = {  # a current in ampere for each of four cells, which some answer with spikes
+    "hodgkin_huxley": np.array([0, 1, 2, 4]) * 1e-9,
+    "traub_miles": np.array([0, 0.3, 0.6, 1.2]) * 1e-9,
+    "connor_stevens": np.array([0, 1, 2, 4]) * 1e-9,
+    "wang_buzsaki": np.array([0, 0.2, 0.5, 1]) * 1e-9,
+    "adex": np.array([0, 0.5, 1, 2]) * 1e-9,
+    "leaky_alpha": np.array([0, 0.3, 0.6, 1]) * 1e-9,
+    "leaky_exponential_current": np.array([0, 0.05, 0.2, 0.3]) * 1e-9,
+}
+on_catalogue = pytest.mark.parametrize("name", OF_CATALOGUE)
+
+
+def of_catalogue(name):
+    """Cells of the catalogue with noise in their state, and what they do: from rest, with synaptic conductances or currents under way."""
+    model, rng = ns.load_cell(name), RNG(3)
+    rest = {key: float(value) for key, value in model.initial_values().items()} | {
+        key: np.asarray(value) for key, value in clamped(model, float(model.initial_values()["v"]) * 1e3 * mV).items() if key != "v"
+    }
+    state = {key: value * rng.uniform(0.98, 1.02, CELLS) for key, value in rest.items()}
+    state |= {key: rng.uniform(0.5, 2, CELLS) * 1e-9 for key in state if key.startswith("g_")}
+    state |= {key: rng.uniform(0.5, 2, CELLS) * 5e-11 for key in state if key[:2] in ("I_", "x_") or key == "w"}
+    given = dict.fromkeys(model.continuous, np.zeros(CELLS)) | {"I_e": OF_CATALOGUE[name]}
+    return model, state, given, *stepped(model, state, OF_CATALOGUE[name])
+
+
+@on_catalogue
+def test_a_cell_of_the_catalogue(name):
+    """From each of its states but those at a spike, which resets or refractoriness move; those have a test of their own above."""
+    model, _, given, made, values, spiked = of_catalogue(name)
+    may_move = 1.0 if model.spike.rule == "crossing" else ready(spiked, round(model.parameters["tau_ref"].value / DT))
+    there = {key: one[~spiked] for key, one in after_one_step(values).items()}
+    wrong = given | {"I_e": given["I_e"] * (1 + 1e-9)}  # the control
+    expected, other = (
+        {key: one[~spiked] for key, one in one_step(model.method, made, values, may_move, **inputs).items()} for inputs in (given, wrong)
+    )
+    assert spiked.any() and apart(there, expected) <= CLOSE < apart(there, other)
+
+
+# --- Brian2's own methods --------------------------------------------------------------------------------------------
+
+
+def in_brian2(model, values, current, equations=None):
+    """Take one step from every state there was but the last, by Brian2's own method of the model's name."""
+    lines = [equations or model.equations, "I_e : amp (constant)"]
+    lines += [
+        f"{name} = 0*{unit} : {unit}" for name, unit in ((key, unit_name(one)) for key, one in model.continuous.items()) if name != "I_e"
+    ]
+    spike = model.spike
+    with settings("numpy"):
+        group = brian2.NeuronGroup(
+            CELLS * COUNT, "\n".join(lines), method=model.method, threshold=spike.threshold, reset=spike.reset or None,
+            refractory=spike.threshold if spike.rule == "crossing" else spike.refractory, namespace=model.namespace(), dt=NUMPY.dt,
+        )  # fmt: skip
+        for name, one in ({"I_e": np.repeat(current, COUNT)} | {name: one[:, :-1].ravel() for name, one in values.items()}).items():
+            group.variables[name].set_value(one)
+        brian2.Network(group).run(NUMPY.dt, namespace={})
+    return {name: group.variables[name].get_value().reshape(CELLS, COUNT) for name in values}
+
+
+@pytest.mark.parametrize("method", [name for name in NOT_LINEAR if name != "sequential_euler"])
+def test_small_cells_as_by_brian2s_own_method(method):
+    """Brian2 holds a flagged term under every method, and we do under exponential_euler alone, so elsewhere Brian2 gets it without the flag."""
+    _, current, _, values, _ = gated_cells(method)
+    text = {name: GATED.replace("(constant over dt)", "") for name in NOT_LINEAR} | {"exponential_euler": GATED}
+    assert apart(after_one_step(values), in_brian2(gated(method), values, current, text[method])) <= CLOSE
+    other = "euler" if method != "euler" else "rk2"
+    assert apart(after_one_step(values), in_brian2(gated(other), values, current, text[other])) > 1e-6  # the control
+
+
+@pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one == "leaky_alpha" else one for one in OF_CATALOGUE])
+def test_cells_of_the_catalogue_as_by_brian2s_own_method(name):
+    model, _, given, _, values, spiked = of_catalogue(name)
+    may_move = ready(spiked, 0 if model.spike.rule == "crossing" else round(model.parameters["tau_ref"].value / DT)) > 0
+    there, theirs, others = (
+        {key: one[may_move] for key, one in each.items()}
+        for each in (after_one_step(values), *(in_brian2(model, values, given["I_e"] * factor) for factor in (1, 1 + 1e-9)))
+    )
+    assert apart(there, theirs) <= CLOSE < apart(there, others)
+
+
+# --- linear equations ------------------------------------------------------------------------------------------------
+
+CHAIN = """
+dv/dt = (E_L - v + R*(y + I_e))/tau_m : volt
+dy/dt = (x - y)/tau_1 : amp
+dx/dt = -x/tau_2 : amp
+"""
+RATIOS = [1, 1 + 1e-9, 1 + 1e-6, 1 - 1e-6, 1 + 1e-3, 2, 1e3, 1e-3]  # of time constants to one of 2 ms
+TAUS = ("tau_m", "tau_1", "tau_2")
+SOME = [(0, 0, 0), (0, 0, 5), (0, 1, 0), (2, 3, 4), (6, 7, 0), (5, 0, 7)]  # triples of them
+
+
+def chain(**changes):
+    times = dict.fromkeys(TAUS, "2*ms") | changes
+    return cell(CHAIN, "exact", {"v": "E_L", "y": "0*amp", "x": "0*amp"}, current=True, E_L="-70*mV", R="100*Mohm", **times)
+
+
+def chain_start(cells):
+    rng = RNG(4)
+    current = rng.uniform(-1e-10, 1e-10, cells)
+    return {"v": rng.uniform(-80e-3, -60e-3, cells), "y": rng.uniform(0, 1e-10, cells), "x": rng.uniform(0, 1e-9, cells)}, current
+
+
+def each_close(there, expected):
+    """Whether each variable of each cell is where it ought to be."""
+    return all((abs(there[name] - one).max(axis=1) <= CLOSE * abs(one).max(axis=1)).all() for name, one in expected.items())
+
+
+def exactly(model, state, current=None, steps=40, **others):
+    """Step cells whose equations are linear; tell whether they are where the matrix exponential takes them, and a control where it fails."""
+    made, values, spiked = stepped(model, state, current, steps=steps, **others)
+    given, wrong = ({}, {}) if current is None else ({"I_e": current}, {"I_e": current * 1.001})
+    there = after_one_step(values)
+    assert not spiked.any() and not (wrong and each_close(there, one_step("exact", made, values, **wrong)))
+    return each_close(there, one_step("exact", made, values, **given))
+
+
+def test_exact_steps_of_chains_whatever_the_time_constants():
+    """Each cell with its own: all equal, nearly so, and a thousand times as long or as short, in every order."""
+    triples = 2e-3 * np.array(list(product(RATIOS, repeat=3)))
+    spread = {name: quantity(column, second.dim) for name, column in zip(TAUS, triples.T, strict=True)}
+    assert exactly(chain(), *chain_start(len(triples)), spread=spread)
+
+
+@pytest.mark.parametrize("places", SOME)
+def test_exact_steps_of_a_chain_with_the_same_time_constants_in_all_cells(places):
+    changes = {name: f"{2 * RATIOS[place]!r}*ms" for name, place in zip(TAUS, places, strict=True)}
+    assert exactly(chain(**changes), *chain_start(5))
+
+
+@needs_compiler
+def test_exact_steps_of_a_chain_whose_time_constants_are_swept():
+    """One library for all of them."""
+    backend = ns.Brian2(target="library", sweep=[f"cell.{name}" for name in TAUS], **BACKEND)
+    for places in SOME:
+        model = chain().replace(**{name: quantity(2e-3 * RATIOS[place], second.dim) for name, place in zip(TAUS, places, strict=True)})
+        assert exactly(model, *chain_start(5), backend=backend)
+
+
+RATES = np.array([0, 1e-300, -1e-12, 1e-6, 1, -30, 1e3, 1e5])  # Hz; one of 0 is no leak, a negative one grows
+
+
+def test_exact_steps_without_a_leak():
+    pairs = np.array(list(product(RATES, repeat=2)))
+    model = cell(
+        "dv/dt = -p*(v - E) + c*w : volt\ndw/dt = -q*w : 1",
+        "exact",
+        {"v": "0*mV", "w": "1"},
+        E="5*mV",
+        c="2*volt/second",
+        p="1*Hz",
+        q="1*Hz",
+    )
+    state = {"v": np.full(len(pairs), -3e-3), "w": np.linspace(1, 2, len(pairs))}
+    spread = {name: quantity(column, Hz.dim) for name, column in zip("pq", pairs.T, strict=True)}
+    assert exactly(model, state, spread=spread)
+    literal = cell(
+        "dv/dt = I_e/C_m + c*w : volt\ndw/dt = u : 1",
+        "exact",
+        {"v": "0*mV", "w": "1"},
+        current=True,
+        C_m="1*pF",
+        c="2*volt/second",
+        u="3*Hz",
+    )
+    assert exactly(literal, {name: one[:3] for name, one in state.items()}, np.array([1e-12, 2e-12, 0]))
+
+
+# --- variables that act on each other --------------------------------------------------------------------------------
+
+PAIR = """
+dv/dt = (g_L*(E_L - v) - w + I_e)/C_m : volt (unless refractory)
+dw/dt = (a*(v - E_L) - w)/tau_w : amp
+"""
+PAIR_VALUES = {
+    "g_L": "10*nS", "E_L": "-70*mV", "C_m": "200*pF", "a": "4*nS", "tau_w": "100*ms", "V_th": "-50*mV", "b": "20*pA", "tau_ref": "3*ms",
+}  # fmt: skip
+ADAPTING = {"rule": "refractory", "threshold": "v > V_th", "reset": "v = E_L; w += b", "refractory": "tau_ref"}
+
+
+def pair():
+    return cell(PAIR, "exact", {"v": "E_L", "w": "0*amp"}, ADAPTING, current=True, **PAIR_VALUES)
+
+
+def test_exact_steps_of_variables_that_act_on_each_other():
+    """Adaptation that follows v: eigenvalues that are real and apart, one of them positive, complex, zero, the same, and without coupling."""
+    a = np.array([1e-9, 4e-9, -5e-9, -30e-9, 1e-6, -10e-9, 8.1e-9, 0])
+    rng = RNG(6)
+    state = {"v": rng.uniform(-80e-3, -60e-3, len(a)), "w": rng.uniform(0, 1e-10, len(a))}
+    assert exactly(pair(), state, rng.uniform(-1e-10, 1e-10, len(a)), spread={"a": quantity(a, siemens.dim)})
+
+
+LONG = """
+dv/dt = (E_L - v + R*(z + I_e))/tau_m : volt
+dz/dt = (y - z)/tau_m : amp
+dy/dt = (x - y)/tau_1 : amp
+dx/dt = (drive - x)/tau_2 : amp
+"""
+
+
+def test_exact_steps_along_a_way_of_four_with_a_constant_at_its_end():
+    rng, values = RNG(8), {"E_L": "-70*mV", "R": "100*Mohm", "drive": "100*pA", "tau_m": "10*ms", "tau_1": "2*ms", "tau_2": "2*ms"}
+    model = cell(LONG, "exact", {"v": "E_L", **dict.fromkeys("zyx", "0*amp")}, current=True, **values)
+    state = {"v": rng.uniform(-80e-3, -60e-3, CELLS)} | {name: rng.uniform(0, 1e-10, CELLS) for name in "zyx"}
+    assert exactly(model, state, rng.uniform(-1e-10, 1e-10, CELLS))
+
+
+def test_more_variables_than_are_solved_exactly_are_refused():
+    rows = "\n".join(f"dx{k}/dt = (x{k + 1} - x{k})/tau_1 : amp" for k in range(8)) + "\ndx8/dt = (x0 - x8)/tau_1 : amp\n"
+    initial = {"v": "E_L", **{f"x{k}": "0*amp" for k in range(9)}}
+    model = cell(
+        f"dv/dt = (E_L - v + R*(x0 + I_e))/tau_1 : volt\n{rows}", "exact", initial, current=True, E_L="-70*mV", R="100*Mohm", tau_1="2*ms"
+    )
+    with pytest.raises(Exception, match="cell_stateupdater") as caught:  # Brian2 names the object, and its cause is ours
+        stepped(model, {"v": np.full(1, -70e-3)})
+    assert str(caught.value.__cause__) == "10 variables act on 'v', too many to solve exactly; give rk4 as the method"
+
+
+def test_exact_steps_of_a_refractory_cell_that_adapts():
+    """v holds still for 30 steps after a spike, and w goes on with the v that holds still."""
+    rng = RNG(7)
+    state, current = {"v": np.full(CELLS, -70e-3), "w": rng.uniform(0, 1e-10, CELLS)}, rng.uniform(6e-10, 9e-10, CELLS)
+    made, values, spiked = stepped(pair(), state, current)
+    may_move = ready(spiked, 30)
+    expected = one_step("exact", made, values, may_move, I_e=current)
+    assert spiked.sum() >= CELLS and (spiked == ((expected["v"] > -50e-3) & (may_move > 0))).all()
+    always = one_step("exact", made, values, 1.0, I_e=current)  # the control
+    there = after_one_step(values)
+    assert apart({"w": there["w"] - 20e-12 * spiked}, {"w": expected["w"]}) <= CLOSE
+    assert (
+        apart({"v": there["v"][~spiked]}, {"v": expected["v"][~spiked]})
+        <= CLOSE
+        < apart({"v": there["v"][~spiked]}, {"v": always["v"][~spiked]})
+    )
+
+
+# --- exponential Euler at the edges ----------------------------------------------------------------------------------
+
+SLOPES = np.array([0, 5e-324, 1e-300, -1e-12, 1e-9, -1e-4, 1, -1e3, 1e4, 5e4, -1e7])  # Hz: of 0, near it, growing and very fast
+
+
+def test_exponential_euler_without_a_slope_near_it_and_growing():
+    """x + dt*f*(exp(dt*a) - 1)/(dt*a) has no hole at a = 0, where Brian2's own formula has."""
+    model = cell("dv/dt = k*v + c : volt\ndw/dt = c/volt : 1", "exponential_euler", {"v": "1*mV", "w": "0"}, k="1*Hz", c="3*volt/second")
+    start = {"v": np.full(len(SLOPES), 2e-3), "w": np.ones(len(SLOPES))}
+    made, values, _ = stepped(model, start, spread={"k": quantity(SLOPES, Hz.dim)}, steps=20)
+    expected = one_step("exponential_euler", made, values)
+    assert each_close(after_one_step(values), expected)
+    np.testing.assert_allclose(values["v"][:3], 2e-3 + np.arange(21) * DT * 3 * np.ones((3, 1)), rtol=CLOSE)
+    with settings("numpy"):  # the control
+        theirs = brian2.NeuronGroup(len(SLOPES), "dv/dt = k*v + 3*volt/second : volt\nk : Hz", method="exponential_euler", dt=NUMPY.dt)
+        theirs.variables["v"].set_value(start["v"])
+        theirs.variables["k"].set_value(SLOPES)
+        brian2.Network(theirs).run(NUMPY.dt, namespace={})
+    one = theirs.variables["v"].get_value() / values["v"][:, 1] - 1
+    assert np.isnan(one[0]) and abs(one[3]) > 1e-6 and abs(one[-5:]).max() <= CLOSE
+
+
+# --- orders ----------------------------------------------------------------------------------------------------------
+
+ORDERS = {"euler": 1, "sequential_euler": 1, "exponential_euler": 1, "rk2": 2, "rk4": 4}
+LENGTHS = 2 ** np.arange(5, 10)  # time steps in which cells go the same way
+
+
+def error_of(method):
+    """The logarithm of the error by that of the number of steps: a slope. Of an epidemic, v' = k s v and s' = -k s v: v is logistic."""
+    model = cell("dv/dt = k*s*v : volt\nds/dt = -k*s*(v/volt) : 1", method, {"v": "0.1*volt", "s": "0.9"}, k="1*Hz")
+    way = 4.0  # k times the time that passes
+    spread = {"k": quantity(way / (LENGTHS * DT), Hz.dim)}
+    start = {"v": np.full(len(LENGTHS), 0.1), "s": np.full(len(LENGTHS), 0.9)}
+    _, values, _ = stepped(model, start, spread=spread, steps=int(LENGTHS[-1]))
+    errors = [abs(values["v"][row, steps] - 1 / (1 + 9 * np.exp(-way))) for row, steps in enumerate(LENGTHS)]
+    return -np.polyfit(np.log(LENGTHS), np.log(errors), 1)[0]
+
+
+@pytest.mark.parametrize("method", ORDERS)
+def test_the_error_of_a_method_falls_with_its_order(method):
+    found = error_of(method)
+    assert [order for order in (1, 2, 4) if abs(found - order) < 0.1] == [ORDERS[method]]  # and no other
