@@ -1,41 +1,30 @@
 """How cells are stepped: each method of a file against its definition, and against Brian2's own method of that name."""
 
-from itertools import product
-
 import brian2
 import numpy as np
 import pytest
 from cells_run import clamped
-from library_builds import needs_compiler
-from steps_by_hand import STEPS, Equations
+from stepped_cells import (
+    CELLS,
+    CLOSE,
+    COUNT,
+    DT,
+    NUMPY,
+    RNG,
+    after_one_step,
+    all_steps,
+    apart,
+    cell,
+    each_close,
+    one_step,
+    ready,
+    stepped,
+)
+from steps_by_hand import STEPS
 
 import neurosim as ns
 from neurosim.backends.compiler import settings
-from neurosim.units import Hz, amp, mV, quantity, second, siemens, unit_name
-
-DT = 1e-4
-BACKEND = {"dt": quantity(DT, second.dim)}
-NUMPY = ns.Brian2(target="numpy", **BACKEND)
-CLOSE = 1e-12  # of the largest value of a variable
-COUNT = 200
-CELLS = 4
-RNG = np.random.default_rng  # each test has its own
-
-# --- cells and what is made of them ----------------------------------------------------------------------------------
-
-
-def cell(equations, method, initial, spike=None, current=False, **parameters):
-    """A cell model from its equations; parameters are numbers with units, as text, or plain ones."""
-    told = {"meaning": "of a test", "source": "chosen"}
-    values = {name: {"value": value, **told} for name, value in {"area": "100*um**2", **parameters}.items()}
-    receptors = {"v": {"meaning": "jump"}} | ({"I_e": {"kind": "current", "meaning": "injected"}} if current else {})
-    return ns.CellModel.from_specification(
-        {
-            "name": "tested", "summary": "A cell for tests.", "references": ["Nobody (2000)."], "method": method, "equations": equations,
-            "spike": spike or {"rule": "crossing", "threshold": "v > 9*volt"}, "initial": initial, "parameters": values, "receptors": receptors,
-        }
-    )  # fmt: skip
-
+from neurosim.units import Hz, mV, quantity, unit_name
 
 # Rates by way of one another, a term to hold and, for what is not linear in v, powers of gates.
 GATED = """
@@ -74,54 +63,6 @@ def gated(method):
 
 def resetting(method):
     return cell(RESETTING, method, {"v": "E_L", "w": "0*amp"}, SPIKE, current=True, **RESETTING_VALUES)
-
-
-def stepped(model, state, current=None, backend=NUMPY, spread=None, steps=COUNT):
-    """Run cells from a state; return the population, each variable at every step (one column more than steps), and who spikes when."""
-    cells = len(next(iter(state.values())))
-    units = {name: line.dimensions for name, line in model.lines.items()}
-    made = ns.create("cell", model, cells, spread=spread, state={name: quantity(values, units[name]) for name, values in state.items()})
-    inputs = [] if current is None else [ns.StepCurrent("cell", "I_e", quantity(current, amp.dim))]
-    record = [ns.Trace("cell", name) for name in state]
-    after, recording = ns.simulate(ns.Circuit([made]), steps * backend.dt, inputs=inputs, record=record, backend=backend, progress=False)
-    part = recording["cell"]
-    values = {name: np.column_stack([part.trace(name).si, after["cell"].cells[name]]) for name in state}
-    spiked = np.zeros((cells, steps), bool)
-    spiked[part.spikes.id, part.spikes.step] = True
-    return made, values, spiked
-
-
-def ready(spiked, refractory):
-    """Who is not refractory in each step: `refractory` time steps have gone by since the last spike."""
-    since = np.full(len(spiked), 10**6)
-    columns = []
-    for spikes in spiked.T:
-        since = since + 1
-        columns.append(since >= refractory)
-        since = np.where(spikes, 0, since)
-    return np.column_stack(columns).astype(float)
-
-
-def apart(found, expected):
-    """The largest difference of any variable, relative to the largest value that it has."""
-    return max(np.max(abs(found[name] - expected[name])) / np.max(abs(expected[name])) for name in expected)
-
-
-def one_step(method, made, values, may_move=1.0, **given):
-    """A step by hand from every state there was but the last."""
-    return STEPS[method](Equations(made, **given), {name: one[:, :-1] for name, one in values.items()}, may_move, DT)
-
-
-def after_one_step(values):
-    return {name: one[:, 1:] for name, one in values.items()}
-
-
-def all_steps(method, made, start, **given):
-    """The last state of as many steps by hand as were taken, one after the other."""
-    equations, state = Equations(made, **given), {name: one[:, None] for name, one in start.items()}
-    for _ in range(COUNT):
-        state = STEPS[method](equations, state, 1.0, DT)
-    return {name: one[:, 0] for name, one in state.items()}
 
 
 # --- each method by its definition -----------------------------------------------------------------------------------
@@ -246,162 +187,6 @@ def test_cells_of_the_catalogue_as_by_brian2s_own_method(name):
         for each in (after_one_step(values), *(in_brian2(model, values, given["I_e"] * factor) for factor in (1, 1 + 1e-9)))
     )
     assert apart(there, theirs) <= CLOSE < apart(there, others)
-
-
-# --- linear equations ------------------------------------------------------------------------------------------------
-
-CHAIN = """
-dv/dt = (E_L - v + R*(y + I_e))/tau_m : volt
-dy/dt = (x - y)/tau_1 : amp
-dx/dt = -x/tau_2 : amp
-"""
-RATIOS = [1, 1 + 1e-9, 1 + 1e-6, 1 - 1e-6, 1 + 1e-3, 2, 1e3, 1e-3]  # of time constants to one of 2 ms
-TAUS = ("tau_m", "tau_1", "tau_2")
-SOME = [(0, 0, 0), (0, 0, 5), (0, 1, 0), (2, 3, 4), (6, 7, 0), (5, 0, 7)]  # triples of them
-
-
-def chain(**changes):
-    times = dict.fromkeys(TAUS, "2*ms") | changes
-    return cell(CHAIN, "exact", {"v": "E_L", "y": "0*amp", "x": "0*amp"}, current=True, E_L="-70*mV", R="100*Mohm", **times)
-
-
-def chain_start(cells):
-    rng = RNG(4)
-    current = rng.uniform(-1e-10, 1e-10, cells)
-    return {"v": rng.uniform(-80e-3, -60e-3, cells), "y": rng.uniform(0, 1e-10, cells), "x": rng.uniform(0, 1e-9, cells)}, current
-
-
-def each_close(there, expected):
-    """Whether each variable of each cell is where it ought to be."""
-    return all((abs(there[name] - one).max(axis=1) <= CLOSE * abs(one).max(axis=1)).all() for name, one in expected.items())
-
-
-def exactly(model, state, current=None, steps=40, **others):
-    """Step cells whose equations are linear; tell whether they are where the matrix exponential takes them, and a control where it fails."""
-    made, values, spiked = stepped(model, state, current, steps=steps, **others)
-    given, wrong = ({}, {}) if current is None else ({"I_e": current}, {"I_e": current * 1.001})
-    there = after_one_step(values)
-    assert not spiked.any() and not (wrong and each_close(there, one_step("exact", made, values, **wrong)))
-    return each_close(there, one_step("exact", made, values, **given))
-
-
-def test_exact_steps_of_chains_whatever_the_time_constants():
-    """Each cell with its own: all equal, nearly so, and a thousand times as long or as short, in every order."""
-    triples = 2e-3 * np.array(list(product(RATIOS, repeat=3)))
-    spread = {name: quantity(column, second.dim) for name, column in zip(TAUS, triples.T, strict=True)}
-    assert exactly(chain(), *chain_start(len(triples)), spread=spread)
-
-
-@pytest.mark.parametrize("places", SOME)
-def test_exact_steps_of_a_chain_with_the_same_time_constants_in_all_cells(places):
-    changes = {name: f"{2 * RATIOS[place]!r}*ms" for name, place in zip(TAUS, places, strict=True)}
-    assert exactly(chain(**changes), *chain_start(5))
-
-
-@needs_compiler
-def test_exact_steps_of_a_chain_whose_time_constants_are_swept():
-    """One library for all of them."""
-    backend = ns.Brian2(target="library", sweep=[f"cell.{name}" for name in TAUS], **BACKEND)
-    for places in SOME:
-        model = chain().replace(**{name: quantity(2e-3 * RATIOS[place], second.dim) for name, place in zip(TAUS, places, strict=True)})
-        assert exactly(model, *chain_start(5), backend=backend)
-
-
-RATES = np.array([0, 1e-300, -1e-12, 1e-6, 1, -30, 1e3, 1e5])  # Hz; one of 0 is no leak, a negative one grows
-
-
-def test_exact_steps_without_a_leak():
-    pairs = np.array(list(product(RATES, repeat=2)))
-    model = cell(
-        "dv/dt = -p*(v - E) + c*w : volt\ndw/dt = -q*w : 1",
-        "exact",
-        {"v": "0*mV", "w": "1"},
-        E="5*mV",
-        c="2*volt/second",
-        p="1*Hz",
-        q="1*Hz",
-    )
-    state = {"v": np.full(len(pairs), -3e-3), "w": np.linspace(1, 2, len(pairs))}
-    spread = {name: quantity(column, Hz.dim) for name, column in zip("pq", pairs.T, strict=True)}
-    assert exactly(model, state, spread=spread)
-    literal = cell(
-        "dv/dt = I_e/C_m + c*w : volt\ndw/dt = u : 1",
-        "exact",
-        {"v": "0*mV", "w": "1"},
-        current=True,
-        C_m="1*pF",
-        c="2*volt/second",
-        u="3*Hz",
-    )
-    assert exactly(literal, {name: one[:3] for name, one in state.items()}, np.array([1e-12, 2e-12, 0]))
-
-
-# --- variables that act on each other --------------------------------------------------------------------------------
-
-PAIR = """
-dv/dt = (g_L*(E_L - v) - w + I_e)/C_m : volt (unless refractory)
-dw/dt = (a*(v - E_L) - w)/tau_w : amp
-"""
-PAIR_VALUES = {
-    "g_L": "10*nS", "E_L": "-70*mV", "C_m": "200*pF", "a": "4*nS", "tau_w": "100*ms", "V_th": "-50*mV", "b": "20*pA", "tau_ref": "3*ms",
-}  # fmt: skip
-ADAPTING = {"rule": "refractory", "threshold": "v > V_th", "reset": "v = E_L; w += b", "refractory": "tau_ref"}
-
-
-def pair():
-    return cell(PAIR, "exact", {"v": "E_L", "w": "0*amp"}, ADAPTING, current=True, **PAIR_VALUES)
-
-
-def test_exact_steps_of_variables_that_act_on_each_other():
-    """Adaptation that follows v: eigenvalues that are real and apart, one of them positive, complex, zero, the same, and without coupling."""
-    a = np.array([1e-9, 4e-9, -5e-9, -30e-9, 1e-6, -10e-9, 8.1e-9, 0])
-    rng = RNG(6)
-    state = {"v": rng.uniform(-80e-3, -60e-3, len(a)), "w": rng.uniform(0, 1e-10, len(a))}
-    assert exactly(pair(), state, rng.uniform(-1e-10, 1e-10, len(a)), spread={"a": quantity(a, siemens.dim)})
-
-
-LONG = """
-dv/dt = (E_L - v + R*(z + I_e))/tau_m : volt
-dz/dt = (y - z)/tau_m : amp
-dy/dt = (x - y)/tau_1 : amp
-dx/dt = (drive - x)/tau_2 : amp
-"""
-
-
-def test_exact_steps_along_a_way_of_four_with_a_constant_at_its_end():
-    rng, values = RNG(8), {"E_L": "-70*mV", "R": "100*Mohm", "drive": "100*pA", "tau_m": "10*ms", "tau_1": "2*ms", "tau_2": "2*ms"}
-    model = cell(LONG, "exact", {"v": "E_L", **dict.fromkeys("zyx", "0*amp")}, current=True, **values)
-    state = {"v": rng.uniform(-80e-3, -60e-3, CELLS)} | {name: rng.uniform(0, 1e-10, CELLS) for name in "zyx"}
-    assert exactly(model, state, rng.uniform(-1e-10, 1e-10, CELLS))
-
-
-def test_more_variables_than_are_solved_exactly_are_refused():
-    rows = "\n".join(f"dx{k}/dt = (x{k + 1} - x{k})/tau_1 : amp" for k in range(8)) + "\ndx8/dt = (x0 - x8)/tau_1 : amp\n"
-    initial = {"v": "E_L", **{f"x{k}": "0*amp" for k in range(9)}}
-    model = cell(
-        f"dv/dt = (E_L - v + R*(x0 + I_e))/tau_1 : volt\n{rows}", "exact", initial, current=True, E_L="-70*mV", R="100*Mohm", tau_1="2*ms"
-    )
-    with pytest.raises(Exception, match="cell_stateupdater") as caught:  # Brian2 names the object, and its cause is ours
-        stepped(model, {"v": np.full(1, -70e-3)})
-    assert str(caught.value.__cause__) == "10 variables act on 'v', too many to solve exactly; give rk4 as the method"
-
-
-def test_exact_steps_of_a_refractory_cell_that_adapts():
-    """v holds still for 30 steps after a spike, and w goes on with the v that holds still."""
-    rng = RNG(7)
-    state, current = {"v": np.full(CELLS, -70e-3), "w": rng.uniform(0, 1e-10, CELLS)}, rng.uniform(6e-10, 9e-10, CELLS)
-    made, values, spiked = stepped(pair(), state, current)
-    may_move = ready(spiked, 30)
-    expected = one_step("exact", made, values, may_move, I_e=current)
-    assert spiked.sum() >= CELLS and (spiked == ((expected["v"] > -50e-3) & (may_move > 0))).all()
-    always = one_step("exact", made, values, 1.0, I_e=current)  # the control
-    there = after_one_step(values)
-    assert apart({"w": there["w"] - 20e-12 * spiked}, {"w": expected["w"]}) <= CLOSE
-    assert (
-        apart({"v": there["v"][~spiked]}, {"v": expected["v"][~spiked]})
-        <= CLOSE
-        < apart({"v": there["v"][~spiked]}, {"v": always["v"][~spiked]})
-    )
 
 
 # --- exponential Euler at the edges ----------------------------------------------------------------------------------
