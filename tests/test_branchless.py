@@ -51,12 +51,12 @@ def test_a_refractory_cell_is_told_in_a_loop_of_its_own():
             char not_refractory = array_ready[_idx];
             not_refractory = _timestep(t - lastspike, dt) >= _lio_1;
             array_ready[_idx] = not_refractory;
-            ready[_idx] = not_refractory;
+            _ready[_idx] = not_refractory;
             """),
         vector=text("""
             double v = array_v[_idx];
             const double lastspike = array_lastspike[_idx];
-            const double not_refractory = ready[_idx];
+            const double not_refractory = _ready[_idx];
             double _v;
             { const double moving = v + (_lio_2 * neurosim::fast_exp(v)); _v = not_refractory ? moving : (v); }
             v = not_refractory ? _v : v;
@@ -127,7 +127,7 @@ def test_no_branch_is_left_in_a_fast_update(cell, monkeypatch):
     ((before, after),) = seen
     assert "if(not_refractory)" in before
     assert "if(" not in after.ready + after.vector and "char" not in after.vector
-    assert "ready[_idx] = not_refractory;" in after.ready and "ready = engine.room(size)" in written
+    assert "_ready[_idx] = not_refractory;" in after.ready and "_ready = _engine.room(_size)" in written
     strict, _ = Structure(circuit, [], (), True).source()
     assert len(seen) == 1 and "if(not_refractory)" in strict
 

@@ -34,6 +34,11 @@ def test_a_file_that_is_not_utf8(tmp_path):
 
 CELL_MISTAKES = {
     "unknown top-level key": ('method = "exp', 'mehtod = "exp', r"the top level has an unknown key 'mehtod'. Did you mean 'method'"),
+    "square beside the variable": (
+        "dw/dt = -w/tau_w",
+        "dw/dt = -w*(1 - w/b)/tau_w",
+        r"method is 'exponential_euler', which needs each dx/dt to be linear in x, and dw/dt is not; it may hold .*; give \"rk2\" or \"rk4\"",
+    ),
     "missing key": ('method = "exponential_euler"\n', "", r"the top level lacks the key 'method'"),
     "text that is a number": ('summary = "A cell for tests."', "summary = 3", r"summary is 3; give it as text"),
     "references not a list": ('references = ["Nobody (2000)."]', 'references = "Nobody"', r"references is 'Nobody'; give a list of texts"),

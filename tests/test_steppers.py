@@ -4,7 +4,9 @@ import brian2
 import numpy as np
 import pytest
 from cells_run import clamped
+from library_builds import needs_compiler
 from stepped_cells import (
+    BACKEND,
     CELLS,
     CLOSE,
     COUNT,
@@ -232,3 +234,44 @@ def error_of(method):
 def test_the_error_of_a_method_falls_with_its_order(method):
     found = error_of(method)
     assert [order for order in (1, 2, 4) if abs(found - order) < 0.1] == [ORDERS[method]]  # and no other
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+# Each of these once met the name under which a step keeps something between its statements.
+MEETING = {
+    "slope_v": "dv/dt = (0*volt - v)*slope_v + x*volt/(10*ms) : volt\ndx/dt = -x*slope_v : 1\nslope_v = (1 + tanh(v/(10*mV)))/(5*ms) : Hz",
+    "m_0": "dv/dt = (0*volt - v)*m + m_0*volt/(10*ms) : volt\ndm_0/dt = -m_0/(3*ms) : 1\nm = (1 + tanh(v/(10*mV)))/(5*ms) : Hz",
+    "idx": "dv/dt = (0*volt - v)*m + idx*volt/(10*ms) : volt\ndidx/dt = -idx*m : 1\nm = (1 + tanh(v/(10*mV)))/(5*ms) : Hz",
+}
+
+
+@pytest.mark.parametrize("method", ["euler", "rk2", "rk4"])
+@pytest.mark.parametrize("name", MEETING)
+def test_names_of_a_model_meet_none_of_a_step(name, method):
+    other = next(one for one in ("x", "m_0", "idx") if f"\nd{one}/dt" in MEETING[name])
+    model = cell(MEETING[name], method, {"v": "5*mV", other: "0.4"})
+    made, values, _ = stepped(model, {"v": np.array([5e-3, -3e-3]), other: np.array([0.4, 0.9])}, steps=20)
+    assert apart(after_one_step(values), one_step(method, made, values)) <= CLOSE
+
+
+def test_names_of_a_model_meet_none_of_an_exponential_step():
+    text = (
+        "dv/dt = (0*volt - v)*m + m_0*volt/(10*ms) : volt\ndm_0/dt = -m_0*m : 1\nm = (1 + exp(-h))/(5*ms) : Hz\ndh/dt = (1 - h)/(4*ms) : 1"
+    )
+    made, values, _ = stepped(
+        cell(text, "exponential_euler", {"v": "5*mV", "m_0": "0.4", "h": "0"}),
+        {"v": np.array([5e-3, -3e-3]), "m_0": np.array([0.4, 0.9]), "h": np.zeros(2)}, steps=20,
+    )  # fmt: skip
+    assert apart(after_one_step(values), one_step("exponential_euler", made, values)) <= CLOSE
+
+
+@needs_compiler
+def test_names_of_a_model_meet_none_of_a_library():
+    """Parameters called like what the engine works with, and a variable that Brian2 numbers rows by."""
+    names = ("size", "ready", "engine", "events", "rows", "draws", "count", "path")
+    text = f"dv/dt = -v*({' + '.join(names)})*rate : volt\ndidx/dt = -idx*rate : 1"
+    model = cell(text, "exponential_euler", {"v": "5*mV", "idx": "1"}, rate="10*Hz", **dict.fromkeys(names, 0.5))
+    start = {"v": np.array([5e-3]), "idx": np.ones(1)}
+    _, values, _ = stepped(model, start, backend=ns.Brian2(target="library", **BACKEND), steps=20)
+    np.testing.assert_allclose(values["v"][0, -1], 5e-3 * np.exp(-4 * 10 * 20 * DT), rtol=1e-12)

@@ -27,12 +27,12 @@ class RungeKutta(StateUpdateMethod):
             at = {}
             if any(row):
                 for name in terms.derivatives:
-                    at[name] = f"_{name}_{stage}"
+                    at[name] = f"_at_{stage}_{name}"
                     lines.append(f"{at[name]} = {_stepped(name, row)}")
             lines += terms.worked_out(at, stage)
-            lines += [f"_slope_{name}_{stage} = {renamed(text, at)}" for name, text in terms.derivatives.items()]
-        lines += [f"_{name} = {_stepped(name, self.weights)}" for name in terms.derivatives]
-        return "\n".join([*lines, *(f"{name} = _{name}" for name in terms.derivatives)])
+            lines += [f"_slope_{stage}_{name} = {renamed(text, at)}" for name, text in terms.derivatives.items()]
+        lines += [f"_next_{name} = {_stepped(name, self.weights)}" for name in terms.derivatives]
+        return "\n".join([*lines, *(f"{name} = _next_{name}" for name in terms.derivatives)])
 
 
 EULER = RungeKutta(stages=((),), weights=(1,))
@@ -55,10 +55,10 @@ class SequentialEuler(StateUpdateMethod):
         extract_method_options(method_options, {})
         derivatives = Terms(equations).derivatives
         # through a name of its own, as Brian2's methods do: its NumPy code for a variable that holds still while refractory expects that
-        return "\n".join(f"_{name} = {name} + dt*({derivatives[name]})\n{name} = _{name}" for name in self.order)
+        return "\n".join(f"_next_{name} = {name} + dt*({derivatives[name]})\n{name} = _next_{name}" for name in self.order)
 
 
 def _stepped(name: str, factors: tuple[float, ...]) -> str:
     """Return a variable after a step with the slopes of some stages."""
-    slopes = [f"{'' if factor == 1 else f'{factor!r}*'}_slope_{name}_{stage}" for stage, factor in enumerate(factors) if factor]
+    slopes = [f"{'' if factor == 1 else f'{factor!r}*'}_slope_{stage}_{name}" for stage, factor in enumerate(factors) if factor]
     return f"{name} + dt*({' + '.join(slopes)})"

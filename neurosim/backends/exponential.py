@@ -33,8 +33,8 @@ class ExponentialEuler(StateUpdateMethod):
         names: dict[str, str] = {}
         lines = terms.worked_out(names, 0)
         lines += [f"_slope_{name} = {renamed(terms.moving(name), names)}" for name in terms.derivatives]
-        lines += [f"_{name} = {renamed(_relaxed(terms, name), names)}" for name in terms.derivatives]
-        return "\n".join([*lines, *(f"{name} = _{name}" for name in terms.derivatives)])
+        lines += [f"_next_{name} = {renamed(_relaxed(terms, name), names)}" for name in terms.derivatives]
+        return "\n".join([*lines, *(f"{name} = _next_{name}" for name in terms.derivatives)])
 
 
 def _relaxed(terms: Terms, name: str) -> str:
@@ -67,8 +67,8 @@ class Propagators(StateUpdateMethod):
             text = texts[True]
             if name not in terms.pausing and texts.get(False, text) != text:  # what acts on it holds still while refractory
                 text = f"int(not_refractory)*({text}) + (1 - int(not_refractory))*({texts[False]})"
-            lines.append(f"_{name} = {text}")
-        return "\n".join([*lines, *(f"{name} = _{name}" for name in terms.derivatives)])
+            lines.append(f"_next_{name} = {text}")
+        return "\n".join([*lines, *(f"{name} = _next_{name}" for name in terms.derivatives)])
 
 
 class _System:

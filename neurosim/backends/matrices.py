@@ -16,38 +16,39 @@ FAR = 40  # powers of two by which what nothing acts on, or what acts on nothing
 TERMS = 16
 
 
-@lru_cache(maxsize=1024)  # the same in each time step
-def _exponential(values: bytes, size: int) -> np.ndarray:
-    """Return the exponential of a matrix, given by the bytes of its numbers."""
-    scaled, power = _balanced(np.frombuffer(values).reshape(size, size))
-    mean = np.trace(scaled) / len(scaled)
-    scaled = scaled - mean * np.eye(len(scaled))
-    norm = np.abs(scaled).sum(axis=1).max()
-    squarings = int(np.frexp(norm)[1]) + 1 if norm > 0.5 else 0
-    scaled = np.ldexp(scaled, -squarings)
-    total = np.eye(len(scaled))
+@lru_cache(maxsize=64)  # a matrix is the same in each time step, and asked for once for each of its entries
+def _exponentials(values: bytes, size: int) -> np.ndarray:
+    """Return the exponentials of matrices, given by the bytes of their numbers one after the other."""
+    scaled, power = _balanced(np.frombuffer(values).reshape(-1, size, size))
+    unit = np.eye(size)
+    mean = np.trace(scaled, axis1=1, axis2=2)[:, None, None] / size
+    scaled = scaled - mean * unit
+    norm = np.abs(scaled).sum(axis=2).max(axis=1)
+    squarings = np.where(norm > 0.5, np.frexp(norm)[1] + 1, 0)[:, None, None]
+    scaled, total = np.ldexp(scaled, -squarings), unit
     for k in range(TERMS, 0, -1):
-        total = scaled @ total / k + np.eye(len(scaled))
-    total *= np.exp(np.ldexp(mean, -squarings))
-    for _ in range(squarings):
-        total = total @ total
-    return np.ldexp(total, power[:, None] - power)
+        total = scaled @ total / k + unit
+    total = total * np.exp(np.ldexp(mean, -squarings))
+    with np.errstate(over="ignore", invalid="ignore"):  # of those that have been squared often enough
+        for done in range(squarings.max(initial=0)):
+            total = np.where(done < squarings, total @ total, total)
+    return np.ldexp(total, power[:, :, None] - power[:, None, :])
 
 
-def _balanced(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a matrix with its variables measured so that rows and columns weigh the same, and the powers of two that do it."""
-    scaled, power = matrix.copy(), np.zeros(len(matrix), int)
-    for _ in range(2 * len(matrix)):
-        for i in range(len(matrix)):
-            others = np.arange(len(matrix)) != i
-            across, down = np.abs(scaled[i, others]).sum(), np.abs(scaled[others, i]).sum()
-            if across == 0 and down == 0:
-                continue
-            wanted = 2.0**-FAR / down if across == 0 else across * 2.0**FAR if down == 0 else np.sqrt(across / down)
-            step = int(np.frexp(wanted)[1]) - 1
-            power[i] += step
-            scaled[i, others] = np.ldexp(scaled[i, others], -step)
-            scaled[others, i] = np.ldexp(scaled[others, i], step)
+def _balanced(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return matrices with their variables measured so that rows and columns weigh the same, and the powers of two that do it."""
+    scaled, size = matrices.copy(), matrices.shape[-1]
+    power = np.zeros(scaled.shape[:2], int)
+    for _ in range(2 * size):
+        for i in range(size):
+            others = np.arange(size) != i
+            across, down = np.abs(scaled[:, i, others]).sum(axis=1), np.abs(scaled[:, others, i]).sum(axis=1)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                wanted = np.where(across == 0, 2.0**-FAR / down, np.where(down == 0, across * 2.0**FAR, np.sqrt(across / down)))
+            step = np.where((across == 0) & (down == 0), 0, np.frexp(wanted)[1] - 1)
+            power[:, i] += step
+            scaled[:, i, others] = np.ldexp(scaled[:, i, others], -step[:, None])
+            scaled[:, others, i] = np.ldexp(scaled[:, others, i], step[:, None])
     return scaled, power
 
 
@@ -55,8 +56,7 @@ def _entry(size: int):
     def entry(row, column, *values):
         """Return an entry of the exponential of each matrix."""
         values = np.stack(np.broadcast_arrays(*values), axis=-1).astype(float)
-        matrices = values.reshape(-1, size, size)
-        found = np.array([_exponential(one.tobytes(), size)[int(np.ravel(row)[0]), int(np.ravel(column)[0])] for one in matrices])
+        found = _exponentials(values.tobytes(), size)[:, int(np.ravel(row)[0]), int(np.ravel(column)[0])]
         return found.reshape(values.shape[:-1])
 
     return entry

@@ -45,8 +45,8 @@ class Terms:
         for name in self.subexpressions:
             text = self.subexpressions[name]
             if name in needed and identifiers(text) & {*self.derivatives, *names}:
-                lines.append(f"_{name}_{mark} = {renamed(text, names)}")
-                names[name] = f"_{name}_{mark}"
+                names[name], text = f"_at_{mark}_{name}", renamed(text, names)
+                lines.append(f"{names[name]} = {text}")
         return lines
 
     def _needed(self) -> set[str]:

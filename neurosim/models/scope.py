@@ -23,10 +23,11 @@ from brian2.equations.equations import (
     extract_constant_subexpressions,
 )
 from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
+from brian2.parsing.sympytools import str_to_sympy
 from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.stateupdaters.exact import get_linear_system
 from brian2.stateupdaters.exponential_euler import get_conditionally_linear_system
-from sympy import sympify
+from sympy import Symbol, sympify
 
 from neurosim.errors import near
 from neurosim.expressions import CONSTANTS, FUNCTIONS, Statement, names_in, statements
@@ -37,6 +38,13 @@ RESERVED = frozenset(
     "id parent birth position lastspike pre post weight delay share lastupdate amount deliver name model sign ids cells parents "
     "shared synapses flight source target synapse receptor newborn recipe N i j t dt xi not_refractory use since counted spikes "
     "memory frozen".split()
+)
+# words of C++, in which libraries are written: each would end at its compiler
+CPP = frozenset(
+    "alignas alignof asm auto bool case catch char class concept const constexpr const_cast decltype default delete do double dynamic_cast enum "
+    "explicit export extern float friend goto inline int int64_t int32_t long mutable namespace neurosim new noexcept nullptr operator private "
+    "protected public register reinterpret_cast requires short signed size_t sizeof static static_assert static_cast std struct switch template "
+    "this throw typedef typeid typename union unsigned using virtual void volatile wchar_t NAN INFINITY Engine".split()
 )
 # the flag of a subexpression that exponential_euler holds at its value at the start of a time step
 HELD = "constant over dt"
@@ -112,21 +120,29 @@ def unsolvable(equations: str, method: str) -> str:
         return ""
     system, needs = _LINEAR[method]
     lines = Equations(equations)
+    held = extract_constant_subexpressions(lines)[0] if method == "exponential_euler" else lines
     try:
-        solved = system(extract_constant_subexpressions(lines)[0] if method == "exponential_euler" else lines, {})
+        solved = system(held, {})
     except (ValueError, UnsupportedEquationsException) as error:
         return f"which needs {needs}: {' '.join(str(error).split()).rstrip('.')}"
     if method == "exponential_euler":
-        # Brian2 takes A(x) x + B(x) for linear and holds A and B without a word
+        texts = {name: expression.code for name, expression in held.get_substituted_expressions()}
         for name, coefficients in solved.items():
-            if any(name == str(symbol) for part in coefficients for symbol in sympify(part).free_symbols):
+            # Brian2 takes A(x) x + B(x) for linear and holds A and B without a word, and it drops x**2 where x stands beside it
+            if any(name == str(symbol) for part in coefficients for symbol in sympify(part).free_symbols) or not _linear(texts[name], name):
                 return f"which needs {needs}, and d{name}/dt is not; it may hold the value of a subexpression that ends with ({HELD})"
     return ""
 
 
+def _linear(text: str, name: str) -> bool:
+    variable = Symbol(name, real=True)
+    slope = str_to_sympy(text).diff(variable)
+    return variable not in slope.free_symbols or variable not in slope.expand().free_symbols
+
+
 def refuse_reserved(name: str, where: str) -> None:
     """Raise ValueError for a name that means something else already."""
-    if name in RESERVED or name in UNITS or name in FUNCTIONS or name in CONSTANTS:
+    if name in RESERVED or name in CPP or name in UNITS or name in FUNCTIONS or name in CONSTANTS:
         raise ValueError(f"{where}: the name '{name}' has a meaning of its own; choose another.")
 
 

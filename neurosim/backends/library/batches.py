@@ -39,7 +39,7 @@ def batched(vector: str) -> Batch | None:
         return None
     names = {name for argument in arguments for name in re.findall(r"\w+", argument)}
     loads = [line for name, line in reads.items() if name in names]
-    takes = [f"exponents[{number}][_place] = {argument};" for number, argument in enumerate(arguments)]
+    takes = [f"_exponents[{number}][_place] = {argument};" for number, argument in enumerate(arguments)]
     return Batch(loads + takes, len(arguments), "\n".join(lines))
 
 
@@ -54,7 +54,7 @@ def _ahead(line: str, reads: dict[str, str], changed: set, arguments: list[str])
         whole = place == 0 or not re.match(r"\w", line[place - 1])
         if whole and known and not names & changed and "exp" not in names:
             arguments.append(argument)
-            line = f"{line[:place]}exponents[{len(arguments) - 1}][_place]{line[end + 1 :]}"
+            line = f"{line[:place]}_exponents[{len(arguments) - 1}][_place]{line[end + 1 :]}"
         else:
             place = end
     return line

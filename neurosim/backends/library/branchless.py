@@ -51,8 +51,8 @@ def branchless(vector: str) -> Branchless:
     first = [*lines[:until], store]
     rest = [line for line in lines if line not in (load, worked_out[0], store)]
     if any("not_refractory" in line for line in rest):
-        first.append("ready[_idx] = not_refractory;")
-        rest.insert(lines.index(load), "const double not_refractory = ready[_idx];")
+        first.append("_ready[_idx] = not_refractory;")
+        rest.insert(lines.index(load), "const double not_refractory = _ready[_idx];")
     return Branchless("\n".join(first), "\n".join(rest))
 
 

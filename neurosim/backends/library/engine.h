@@ -11,7 +11,7 @@
 #include <xmmintrin.h>
 #endif
 
-#define EXPORTED extern "C" __attribute__((visibility("default")))
+#define NEUROSIM_EXPORTED extern "C" __attribute__((visibility("default")))
 
 namespace neurosim {
 
@@ -280,37 +280,37 @@ static inline int int_(T value) {
 
 using neurosim::Engine;
 
-EXPORTED Engine* ns_open(int tables, int populations, int constants) {
+NEUROSIM_EXPORTED Engine* ns_open(int tables, int populations, int constants) {
     return new Engine(tables, populations, constants);
 }
-EXPORTED void ns_close(Engine* engine) { delete engine; }
-EXPORTED void ns_clock(Engine* engine, int64_t step, double dt) {
+NEUROSIM_EXPORTED void ns_close(Engine* engine) { delete engine; }
+NEUROSIM_EXPORTED void ns_clock(Engine* engine, int64_t step, double dt) {
     engine->step = step;
     engine->dt = dt;
 }
-EXPORTED void ns_constants(Engine* engine, const double* values) {
+NEUROSIM_EXPORTED void ns_constants(Engine* engine, const double* values) {
     std::copy(values, values + engine->constants.size(), engine->constants.begin());
 }
 
-EXPORTED void ns_add_column(Engine* engine, int table, int64_t width) { engine->tables[table].add(width); }
-EXPORTED void* ns_column(Engine* engine, int table, int column) { return engine->tables[table].columns[column].data; }
-EXPORTED void ns_size(Engine* engine, int table, int64_t size) {
+NEUROSIM_EXPORTED void ns_add_column(Engine* engine, int table, int64_t width) { engine->tables[table].add(width); }
+NEUROSIM_EXPORTED void* ns_column(Engine* engine, int table, int column) { return engine->tables[table].columns[column].data; }
+NEUROSIM_EXPORTED void ns_size(Engine* engine, int table, int64_t size) {
     engine->tables[table].reserve(size, 0);
     engine->tables[table].size = size;
 }
-EXPORTED void ns_edit(Engine* engine, int table, const int64_t* removed, int64_t gone, const int64_t* origin, int64_t made) {
+NEUROSIM_EXPORTED void ns_edit(Engine* engine, int table, const int64_t* removed, int64_t gone, const int64_t* origin, int64_t made) {
     engine->tables[table].edit(removed, gone, origin, made);
 }
-EXPORTED void ns_refill(Engine* engine, int table, const int64_t* target, const int64_t* source, int64_t moved, int64_t after) {
+NEUROSIM_EXPORTED void ns_refill(Engine* engine, int table, const int64_t* target, const int64_t* source, int64_t moved, int64_t after) {
     engine->tables[table].refill(target, source, moved, after);
 }
 // Give each row of a column of cells the new row of its cell; `row` has one entry for each cell there was.
-EXPORTED void ns_renumber(Engine* engine, int table, int column, const int32_t* row) {
+NEUROSIM_EXPORTED void ns_renumber(Engine* engine, int table, int column, const int32_t* row) {
     int32_t* cell = engine->tables[table].at<int32_t>(column);
     for (int64_t k = 0, size = engine->tables[table].size; k < size; ++k) cell[k] = row[cell[k]];
 }
 // By the bits of the exponent, because fast arithmetic may take for granted that there is no infinity.
-EXPORTED int ns_finite(Engine* engine, int table, int column) {
+NEUROSIM_EXPORTED int ns_finite(Engine* engine, int table, int column) {
     constexpr uint64_t exponent = UINT64_C(0x7FF0000000000000);
     const uint64_t* bits = engine->tables[table].at<uint64_t>(column);
     int64_t bad = 0;
@@ -318,11 +318,11 @@ EXPORTED int ns_finite(Engine* engine, int table, int column) {
     return bad == 0;
 }
 
-EXPORTED void ns_population(Engine* engine, int population, int64_t size) {
+NEUROSIM_EXPORTED void ns_population(Engine* engine, int population, int64_t size) {
     engine->events[population].rows.resize(size);
     engine->events[population].count = 0;
 }
-EXPORTED void ns_add_pathway(Engine* engine, int population, int table, int cell_column, int delay_column) {
+NEUROSIM_EXPORTED void ns_add_pathway(Engine* engine, int population, int table, int cell_column, int delay_column) {
     neurosim::Pathway pathway;
     pathway.population = population;
     pathway.table = table;
@@ -330,12 +330,12 @@ EXPORTED void ns_add_pathway(Engine* engine, int population, int table, int cell
     pathway.delay_column = delay_column;
     engine->pathways.push_back(pathway);
 }
-EXPORTED void ns_index(Engine* engine, int pathway) {
+NEUROSIM_EXPORTED void ns_index(Engine* engine, int pathway) {
     neurosim::Pathway& path = engine->pathways[pathway];
     path.index(engine->tables[path.table], engine->events[path.population].rows.size());
 }
 // Spikes under way: synapses and time steps ahead, in order of delivery. Called without room it only counts.
-EXPORTED int64_t ns_flight(Engine* engine, int pathway, int64_t* rows, int64_t* ahead) {
+NEUROSIM_EXPORTED int64_t ns_flight(Engine* engine, int pathway, int64_t* rows, int64_t* ahead) {
     neurosim::Pathway& path = engine->pathways[pathway];
     int64_t count = 0;
     for (int64_t later = 0; later < static_cast<int64_t>(path.ring.size()); ++later) {
@@ -352,7 +352,7 @@ EXPORTED int64_t ns_flight(Engine* engine, int pathway, int64_t* rows, int64_t* 
     }
     return count;
 }
-EXPORTED void ns_launch(Engine* engine, int pathway, const int64_t* rows, const int64_t* ahead, int64_t count) {
+NEUROSIM_EXPORTED void ns_launch(Engine* engine, int pathway, const int64_t* rows, const int64_t* ahead, int64_t count) {
     neurosim::Pathway& path = engine->pathways[pathway];
     int64_t longest = path.ring.size() - 1;
     for (int64_t k = 0; k < count; ++k) longest = std::max(longest, ahead[k]);
@@ -360,17 +360,17 @@ EXPORTED void ns_launch(Engine* engine, int pathway, const int64_t* rows, const 
     for (int64_t k = 0; k < count; ++k) path.slot(engine->step + ahead[k]).rows.push_back(static_cast<int32_t>(rows[k]));
 }
 
-EXPORTED void ns_add_feed(Engine* engine, int population) {
+NEUROSIM_EXPORTED void ns_add_feed(Engine* engine, int population) {
     engine->feeds.emplace_back();
     engine->feeds.back().population = population;
 }
-EXPORTED void ns_feed(Engine* engine, int feed, const int64_t* steps, const int64_t* rows, int64_t count) {
+NEUROSIM_EXPORTED void ns_feed(Engine* engine, int feed, const int64_t* steps, const int64_t* rows, int64_t count) {
     neurosim::Feed& given = engine->feeds[feed];
     given.steps.assign(steps, steps + count);
     given.rows.assign(rows, rows + count);
     given.next = 0;
 }
-EXPORTED void ns_add_raster(Engine* engine, int population) {
+NEUROSIM_EXPORTED void ns_add_raster(Engine* engine, int population) {
     engine->rasters.emplace_back();
     engine->rasters.back().population = population;
 }
@@ -386,11 +386,11 @@ static int64_t fetched(std::vector<int64_t>& steps, std::vector<T>& values, int6
     }
     return count;
 }
-EXPORTED int64_t ns_raster(Engine* engine, int raster, int64_t* steps, int64_t* rows) {
+NEUROSIM_EXPORTED int64_t ns_raster(Engine* engine, int raster, int64_t* steps, int64_t* rows) {
     return fetched(engine->rasters[raster].steps, engine->rasters[raster].rows, steps, rows);
 }
-EXPORTED void ns_forget_traces(Engine* engine) { engine->traces.clear(); }
-EXPORTED void ns_add_trace(Engine* engine, int table, int column, int64_t every, const int64_t* rows, int64_t count) {
+NEUROSIM_EXPORTED void ns_forget_traces(Engine* engine) { engine->traces.clear(); }
+NEUROSIM_EXPORTED void ns_add_trace(Engine* engine, int table, int column, int64_t every, const int64_t* rows, int64_t count) {
     engine->traces.emplace_back();
     neurosim::Trace& trace = engine->traces.back();
     trace.table = table;
@@ -398,10 +398,10 @@ EXPORTED void ns_add_trace(Engine* engine, int table, int column, int64_t every,
     trace.every = every;
     trace.rows.assign(rows, rows + count);
 }
-EXPORTED int64_t ns_trace(Engine* engine, int trace, int64_t* steps, double* values) {
+NEUROSIM_EXPORTED int64_t ns_trace(Engine* engine, int trace, int64_t* steps, double* values) {
     return fetched(engine->traces[trace].steps, engine->traces[trace].values, steps, values);
 }
-EXPORTED void ns_run(Engine* engine, int64_t count) {
+NEUROSIM_EXPORTED void ns_run(Engine* engine, int64_t count) {
 #if NEUROSIM_FAST && defined(__SSE__)
     // Subnormal numbers count as zero while this thread computes, and only then.
     const unsigned before = _mm_getcsr();

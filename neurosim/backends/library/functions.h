@@ -7,16 +7,16 @@
 
 #if NEUROSIM_FAST && defined(__x86_64__) && defined(__GLIBC__)
 // The C library has these for several numbers at once, but says so only where infinities are ruled out too.
-#define SEVERAL extern "C" __attribute__((__simd__("notinbranch"))) double
-SEVERAL exp(double) noexcept, log(double) noexcept, sin(double) noexcept, cos(double) noexcept;
-SEVERAL pow(double, double) noexcept;
+#define NEUROSIM_SEVERAL extern "C" __attribute__((__simd__("notinbranch"))) double
+NEUROSIM_SEVERAL exp(double) noexcept, log(double) noexcept, sin(double) noexcept, cos(double) noexcept;
+NEUROSIM_SEVERAL pow(double, double) noexcept;
 #if __GLIBC_PREREQ(2, 35)
-SEVERAL expm1(double) noexcept, cbrt(double) noexcept;  // cbrt: what a compiler takes for pow(x, 1/3)
+NEUROSIM_SEVERAL expm1(double) noexcept, cbrt(double) noexcept;  // cbrt: what a compiler takes for pow(x, 1/3)
 #endif
 #endif
 
 // However large a library is: a loop that calls one of them is not computed for several cells at once.
-#define INLINE static inline __attribute__((always_inline))
+#define NEUROSIM_INLINE static inline __attribute__((always_inline))
 
 namespace neurosim {
 
@@ -28,7 +28,7 @@ struct Scaled {
 
 // x = n log(2) + r with |r| <= log(2) / 2; exp(r) - 1 by a polynomial with a relative error of 4e-17, which interpolates
 // (exp(r) - 1 - r) / r^2 at Chebyshev's nodes; 2^n by its exponent.
-INLINE Scaled scaled(double x) {
+NEUROSIM_INLINE Scaled scaled(double x) {
     const double n = __builtin_rint(x * 1.4426950408889634);
     const double r = __builtin_fma(n, -0x1.abc9e3b39803fp-56, __builtin_fma(n, -0x1.62e42fefa39efp-1, x));
     double sum = 0x1.af38a9b0ec855p-26;
@@ -47,34 +47,34 @@ INLINE Scaled scaled(double x) {
     return {__builtin_fma(sum, r * r, r), scale};
 }
 
-INLINE double bounded(double x, double value, double least) {
+NEUROSIM_INLINE double bounded(double x, double value, double least) {
     const double low = x < -708 ? least : value;
     return x > 709 ? INFINITY : low;
 }
 
-INLINE double fast_exp(double x) {
+NEUROSIM_INLINE double fast_exp(double x) {
     const Scaled y = scaled(x);
     return bounded(x, __builtin_fma(y.fraction, y.scale, y.scale), 0);
 }
 
-INLINE double fast_expm1(double x) {
+NEUROSIM_INLINE double fast_expm1(double x) {
     const Scaled y = scaled(x);
     return bounded(x, __builtin_fma(y.fraction, y.scale, y.scale - 1), -1);
 }
 
 #else
 
-INLINE double fast_exp(double x) { return std::exp(x); }
-INLINE double fast_expm1(double x) { return std::expm1(x); }
+NEUROSIM_INLINE double fast_exp(double x) { return std::exp(x); }
+NEUROSIM_INLINE double fast_expm1(double x) { return std::expm1(x); }
 
 #endif
 
-INLINE double fast_exprel(double x) {
+NEUROSIM_INLINE double fast_exprel(double x) {
     const double y = x == 0 ? 1e-20 : x;  // where expm1(y) is y
     return fast_expm1(y) / y;
 }
 
-INLINE double fast_tanh(double x) {
+NEUROSIM_INLINE double fast_tanh(double x) {
     const double y = fast_expm1(-2 * std::fabs(x));
     return std::copysign(y / (y + 2), x);
 }

@@ -21,9 +21,9 @@ WIDTHS = {"double": 8, "int64_t": 8, "int32_t": 4, "char": 1}
 DRAW = re.compile(r"philox_(poisson|normal)\((\w+), (\w+), (\w+), t_in_timesteps((?:, \w+)*)\)")
 HEADERS = ("functions.h", "engine.h", "draws.h")
 CALLED = ("waveform_at", "exp_difference", *MATRIX_EXPONENTIALS)  # in generated statements, by their bare names
-CLOCK = {"t": "&engine.t", "dt": "&engine.dt", "timestep": "&engine.step"}
+CLOCK = {"t": "&_engine.t", "dt": "&_engine.dt", "timestep": "&_engine.step"}
 # each column is memory of its own, and no cell reads another's: what the compiler would otherwise test for every pair of columns
-OVER_CELLS = "#pragma GCC ivdep\nfor (int64_t _idx = 0; _idx < size; ++_idx) {"
+OVER_CELLS = "#pragma GCC ivdep\nfor (int64_t _idx = 0; _idx < _size; ++_idx) {"
 PRE, POST, DELAY = "_synaptic_pre", "_synaptic_post", "delay_steps"  # rows of the cells of a synapse, and its delay
 
 
@@ -97,7 +97,7 @@ def _function(number: int, piece: Piece, layout: Layout, given, fast: bool) -> s
     lines += ["size_t _vectorisation_idx = -1;", piece.scalar, *_loop(piece, layout, fast)]
     body = "\n".join(line for block in lines for line in block.splitlines() if line.strip())
     support = without_branches(piece.support) if fast else piece.support
-    return f"\nnamespace code_{number} {{\n{support}\n{piece.defines}\nstatic __attribute__((noinline)) void run(Engine& engine) {{\n{body}\n}}\n}}\n"
+    return f"\nnamespace code_{number} {{\n{support}\n{piece.defines}\nstatic __attribute__((noinline)) void run(Engine& _engine) {{\n{body}\n}}\n}}\n"
 
 
 def _pointer(array: Array, piece: Piece, layout: Layout) -> str:
@@ -108,19 +108,19 @@ def _pointer(array: Array, piece: Piece, layout: Layout) -> str:
         raise UnsupportedModelError(f"{piece.name} uses {array.variable!r} of {array.owner!r}, which a library does not keep")
     table, column = layout.place(f"{part}.shared" if array.scalar else part, array.variable, array.type)
     restrict = " " if array.scalar else " __restrict "
-    return f"{array.type}*{restrict}{array.pointer} = engine.tables[{table}].at<{array.type}>({column});"
+    return f"{array.type}*{restrict}{array.pointer} = _engine.tables[{table}].at<{array.type}>({column});"
 
 
 def _constant(value: Value, piece: Piece, layout: Layout, given) -> str:
     if value.name == "N":
-        return f"const int64_t N = engine.tables[{list(layout.tables).index(piece.owner)}].size;"
+        return f"const int64_t N = _engine.tables[{list(layout.tables).index(piece.owner)}].size;"
     head = f"const {value.type} {value.name} ="
     if not given(piece.owner, value.name):
         return f"{head} {_literal(value.value)};"
     key = (piece.owner, value.name)
     if key not in layout.constants:
         layout.constants.append(key)
-    return f"{head} static_cast<{value.type}>(engine.constants[{layout.constants.index(key)}]);"
+    return f"{head} static_cast<{value.type}>(_engine.constants[{layout.constants.index(key)}]);"
 
 
 def _literal(value) -> str:
@@ -131,29 +131,29 @@ def _literal(value) -> str:
 
 def _loop(piece: Piece, layout: Layout, fast: bool) -> list[str]:
     row = "_vectorisation_idx = _idx;" if "_vectorisation_idx" in piece.vector else ""
-    events = f"engine.events[{layout.populations.index(piece.events)}]" if piece.events else ""
+    events = f"_engine.events[{layout.populations.index(piece.events)}]" if piece.events else ""
     if piece.template == "synapses":
         return _deliveries(piece, layout, fast, row)
     if piece.template == "reset":
         return [
-            f"const neurosim::Events& events = {events};",
-            "for (int64_t _event = 0; _event < events.count; ++_event) {",
-            f"    const size_t _idx = events.rows[_event]; {row}",
+            f"const neurosim::Events& _events = {events};",
+            "for (int64_t _event = 0; _event < _events.count; ++_event) {",
+            f"    const size_t _idx = _events.rows[_event]; {row}",
             piece.vector,
             "}",
         ]
-    size = f"engine.tables[{list(layout.tables).index(piece.owner)}].size"
+    size = f"_engine.tables[{list(layout.tables).index(piece.owner)}].size"
     if piece.template == "threshold":
         return _threshold(piece, events, size, row)
     once = branchless(piece.vector) if fast and piece.template == "stateupdate" else Branchless("", piece.vector)
-    ready = ["double* __restrict ready = engine.room(size);"] if "ready[_idx]" in once.vector else []
+    ready = ["double* __restrict _ready = _engine.room(_size);"] if "_ready[_idx]" in once.vector else []
     return [
-        f"const int64_t size = neurosim::padded({size});",
+        f"const int64_t _size = neurosim::padded({size});",
         *_draws(piece),
         *([*ready, OVER_CELLS, once.ready, "}"] if once.ready else []),
         OVER_CELLS,
         row,
-        DRAW.sub("draws[_idx]", once.vector),
+        DRAW.sub("_draws[_idx]", once.vector),
         "}",
     ]
 
@@ -161,16 +161,16 @@ def _loop(piece: Piece, layout: Layout, fast: bool) -> list[str]:
 def _threshold(piece: Piece, events: str, size: str, row: str) -> list[str]:
     """Mark the cells that spike, many at once, then list them: hardly any block of cells has one."""
     pointer = {one.variable: one.pointer for one in piece.arrays}
-    refractory = [f"{pointer['not_refractory']}[_idx] = false;", f"{pointer['lastspike']}[_idx] = engine.t;"] if piece.refractory else []
+    refractory = [f"{pointer['not_refractory']}[_idx] = false;", f"{pointer['lastspike']}[_idx] = _engine.t;"] if piece.refractory else []
     return [
-        f"const int64_t size = neurosim::padded({size});",
-        "char* __restrict spikes = engine.marks(size);",
+        f"const int64_t _size = neurosim::padded({size});",
+        "char* __restrict _spikes = _engine.marks(_size);",
         OVER_CELLS,
         row,
         chosen(piece.vector),
-        "spikes[_idx] = _cond;",
+        "_spikes[_idx] = _cond;",
         "}",
-        f"{events}.list(spikes, {size}, [&](int64_t _idx) {{",
+        f"{events}.list(_spikes, {size}, [&](int64_t _idx) {{",
         *refractory,
         "});",
     ]
@@ -179,43 +179,43 @@ def _threshold(piece: Piece, events: str, size: str, row: str) -> list[str]:
 def _deliveries(piece: Piece, layout: Layout, fast: bool, row: str) -> list[str]:
     """Visit the synapses that a spike reaches now, while the state of those that come next is called for."""
     batch = batched(piece.vector) if fast else None
-    called = " ".join(f"__builtin_prefetch({name} + next);" for name in sorted(set(re.findall(r"(\w+)\[_idx\]", piece.vector))))
+    called = " ".join(f"__builtin_prefetch({name} + _next);" for name in sorted(set(re.findall(r"(\w+)\[_idx\]", piece.vector))))
     ahead = BATCH if batch else AHEAD
-    called = f"if (_at + {ahead} < length) {{ const size_t next = rows[_at + {ahead}]; {called} }}"
+    called = f"if (_at + {ahead} < _length) {{ const size_t _next = _rows[_at + {ahead}]; {called} }}"
     if batch:
         loops = [
-            f"    double exponents[{batch.count}][{BATCH}];",
-            f"    for (int64_t _begin = 0; _begin < length; _begin += {BATCH}) {{",
-            f"        const int64_t _count = length - _begin < {BATCH} ? length - _begin : {BATCH};",
+            f"    double _exponents[{batch.count}][{BATCH}];",
+            f"    for (int64_t _begin = 0; _begin < _length; _begin += {BATCH}) {{",
+            f"        const int64_t _count = _length - _begin < {BATCH} ? _length - _begin : {BATCH};",
             f"        for (int64_t _place = 0; _place < {BATCH}; ++_place) {{",
-            "            const size_t _idx = rows[_begin + (_place < _count ? _place : 0)];",
+            "            const size_t _idx = _rows[_begin + (_place < _count ? _place : 0)];",
             *batch.arguments,
             "        }",
-            f"        for (auto& exponent : exponents) neurosim::exponentials<{BATCH}>(exponent);",
+            f"        for (auto& _exponent : _exponents) neurosim::exponentials<{BATCH}>(_exponent);",
             "        for (int64_t _place = 0; _place < _count; ++_place) {",
             f"            const int64_t _at = _begin + _place; {called}",
-            f"            const size_t _idx = rows[_at]; {row}",
+            f"            const size_t _idx = _rows[_at]; {row}",
             batch.vector,
             "        }",
             "    }",
         ]
     else:
         loops = [
-            "    for (int64_t _at = 0; _at < length; ++_at) {",
+            "    for (int64_t _at = 0; _at < _length; ++_at) {",
             f"        {called}",
-            f"        const size_t _idx = rows[_at]; {row}",
+            f"        const size_t _idx = _rows[_at]; {row}",
             piece.vector,
             "    }",
         ]
     return [
-        f"neurosim::Pathway& path = engine.pathways[{layout.pathways.index((piece.owner, piece.end))}];",
-        "neurosim::Pathway::Slot& slot = path.slot(engine.step);",
-        "const int32_t* rows; int64_t piece = -1, length;",
-        "while (path.stretch_of(slot, piece, rows, length)) {",
+        f"neurosim::Pathway& _path = _engine.pathways[{layout.pathways.index((piece.owner, piece.end))}];",
+        "neurosim::Pathway::Slot& _slot = _path.slot(_engine.step);",
+        "const int32_t* _rows; int64_t _piece = -1, _length;",
+        "while (_path.stretch_of(_slot, _piece, _rows, _length)) {",
         *loops,
         "}",
-        "slot.rows.clear();",
-        "slot.cells.clear();",
+        "_slot.rows.clear();",
+        "_slot.cells.clear();",
     ]
 
 
@@ -228,6 +228,6 @@ def _draws(piece: Piece) -> list[str]:
     kind, high, low, ids, values = found.groups()
     columns = "".join(f"{pointer[name]}, " for name in values.split(", ")[1:])
     return [
-        "double* __restrict draws = engine.room(size);",
-        f"neurosim::{kind}s({high}, {low}, {pointer[ids]}, engine.step, {columns}size, draws);",
+        "double* __restrict _draws = _engine.room(_size);",
+        f"neurosim::{kind}s({high}, {low}, {pointer[ids]}, _engine.step, {columns}_size, _draws);",
     ]
