@@ -14,7 +14,7 @@ from neurosim.circuit import Circuit
 from neurosim.conduction import Conduction
 from neurosim.currents import NoiseCurrent, StepCurrent, WaveformInput
 from neurosim.describe import describe
-from neurosim.distributions import Exponential, LogNormal, Normal, Uniform
+from neurosim.distributions import Exponential, LogNormal, Normal, Steps, Uniform
 from neurosim.errors import Interrupted, NonFiniteStateError, TimeScaleWarning, TimeStepWarning, UnsupportedModelError
 from neurosim.events import Events
 from neurosim.experiments import Convergence, FICurve, computing_time, convergence, fi_curve, rheobase
@@ -24,6 +24,7 @@ from neurosim.ledger import FADING, Ledger
 from neurosim.lifecycle import presets
 from neurosim.lifecycle.apoptosis import Apoptosis, Heirs
 from neurosim.lifecycle.chance import Outlived, Random, SetPoint
+from neurosim.lifecycle.credit import Credit, Punished
 from neurosim.lifecycle.criteria import (
     Above,
     Below,
@@ -50,6 +51,7 @@ from neurosim.lifecycle.growth_curves import GaussianGrowth, LinearGrowth, Sigmo
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.influence import Passthrough, Vitality, WeightBook
 from neurosim.lifecycle.maturation import Maturation
+from neurosim.lifecycle.memory import Memory
 from neurosim.lifecycle.nest_elements import elements_from_nest
 from neurosim.lifecycle.neurogenesis import Differentiation, InputGrowth, Neurogenesis
 from neurosim.lifecycle.phases import Lifecycle, Phase
@@ -58,6 +60,7 @@ from neurosim.lifecycle.rewiring import Rewiring
 from neurosim.lifecycle.scales import TimeScales, time_scales
 from neurosim.lifecycle.schedules import Schedule, pruning_schedule
 from neurosim.lifecycle.selection import Everyone, Selected, Selection
+from neurosim.lifecycle.supply import Supply
 from neurosim.lifecycle.targets import CellRatio
 from neurosim.lifecycle.traits import Age, Calcium, CalciumBook, Rate, Use, Value
 from neurosim.lifecycle.where import Correlated, Permitted

@@ -1,4 +1,4 @@
-"""Describe how a quantity varies over cells or synapses: Normal, LogNormal, Uniform, Exponential.
+"""Describe how a quantity varies over cells or synapses: Normal, LogNormal, Uniform, Steps, Exponential.
 
 A distribution is a value: `sample` draws from it with the generator it is given and keeps no state.
 """
@@ -121,6 +121,29 @@ class Uniform(Distribution):
 
 
 @dataclass(frozen=True)
+class Steps(Distribution):
+    """Draw one of the values from `low` to `high` that are whole `step`s above `low`, each as often, such as delays on a grid."""
+
+    low: Quantity
+    high: Quantity
+    step: Quantity
+
+    @property
+    def _number(self):
+        return 1 + math.floor((self._si("high") - self._si("low")) / self._si("step") + 1e-9)  # high counts although quotients round
+
+    def _check(self):
+        self._require(self._si("step") > 0, "step", "above 0")
+        self._require(self._si("low") <= self._si("high"), "low", f"at most high, {self.high!r}")
+
+    def _sample(self, size, rng):
+        return self._si("low") + self._si("step") * rng.integers(self._number, size=size)
+
+    def _quantile(self, p):
+        return self._si("low") + self._si("step") * np.clip(np.ceil(p * self._number) - 1, 0, None)
+
+
+@dataclass(frozen=True)
 class Exponential(Distribution):
     """Draw from an exponential distribution with the given mean."""
 
@@ -140,7 +163,7 @@ def _deviates(p, sd):
     return sd * ndtri(p) if sd else np.zeros_like(p)
 
 
-_KINDS = {kind.__name__: kind for kind in (Normal, LogNormal, Uniform, Exponential)}
+_KINDS = {kind.__name__: kind for kind in (Normal, LogNormal, Uniform, Steps, Exponential)}
 
 
 def from_specification(specification):

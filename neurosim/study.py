@@ -15,7 +15,7 @@ import numpy as np
 from neurosim.files import csv_bytes, digest, read_bytes, sweep, write_json, write_whole
 from neurosim.lifecycle.summary import aligned
 from neurosim.lock import locked
-from neurosim.measures import POWERED, paired_comparison
+from neurosim.measures import POWERED, binomial_interval, paired_comparison
 from neurosim.runfile import Session, begun, check_same, new_run, read_run
 from neurosim.workers import each
 
@@ -135,6 +135,19 @@ def tabulate(title: str, results: Mapping[str, Mapping | Sequence[Mapping]], col
         several = [found] if isinstance(found, Mapping) else found
         means = (np.mean([one.get(column, np.nan) for one in several]) for column in columns)
         rows.append([name, *map(_shown, means)])
+    return aligned(rows)
+
+
+def tabulate_shares(title: str, counts: Mapping[str, tuple[int, int]]) -> str:
+    """Return a table of shares in per cent: a line for each name, how many there were, how many of them were hit, and the exact interval.
+
+    `counts` holds both numbers by name. The 95 % interval is that of independent cases, see measures.binomial_interval; cells of one
+    network are not quite that.
+    """
+    rows = [[title, "of", "hit", "%", "95 % interval"]]
+    for name, (total, hit) in counts.items():
+        low, high = binomial_interval(hit, total)
+        rows.append([name, f"{total:,}", f"{hit:,}", f"{100 * hit / total:.2f}", f"{100 * low:.2f} to {100 * high:.2f}"])
     return aligned(rows)
 
 

@@ -9,7 +9,7 @@ import pytest
 from brian2 import get_dimensions
 from scipy import stats
 
-from neurosim.distributions import Exponential, LogNormal, Normal, Uniform, draw, from_specification
+from neurosim.distributions import Exponential, LogNormal, Normal, Steps, Uniform, draw, from_specification
 from neurosim.randomness import generator
 from neurosim.units import ms, mV, nS, siemens, volt
 
@@ -58,6 +58,22 @@ def test_specification_goes_through_json(distribution, reference):
     assert again != Exponential(3 * nS)
 
 
+def test_steps_are_drawn_as_often_each():
+    """Whole steps above the lowest value, the highest included although 0.3/0.1 rounds; against a rounded uniform one, whose ends are rarer."""
+    steps = Steps(1 * ms, 1.3 * ms, 0.1 * ms)
+    values = np.asarray(steps.sample(4000, generator(1, "sample")))
+    expected = 1e-3 + 1e-4 * np.arange(4)
+    found = np.round((values - 1e-3) / 1e-4).astype(int)
+    np.testing.assert_allclose(values, expected[found], rtol=1e-12)
+    assert stats.chisquare(np.bincount(found, minlength=4)).pvalue > 0.01
+    rounded = np.round(np.asarray(Uniform(0.0, 3.0).sample(4000, generator(1, "sample")))).astype(int)
+    assert stats.chisquare(np.bincount(rounded, minlength=4)).pvalue < 1e-6  # the control
+    np.testing.assert_allclose(np.asarray(steps.quantile([0, 0.25, 0.26, 0.5, 0.99, 1])), expected[[0, 0, 1, 1, 3, 3]], rtol=1e-12)
+    again = from_specification(json.loads(json.dumps(steps.specification())))
+    assert again == steps and np.array_equal(again.sample(9, generator(3, "x")), steps.sample(9, generator(3, "x")))
+    assert np.asarray(Steps(2.0, 2.5, 1.0).sample(5, generator(1, "x"))).tolist() == [2.0] * 5
+
+
 def test_an_unknown_specification_names_a_near_match():
     with pytest.raises(ValueError, match="distribution 'Norml' is unknown; .* Did you mean 'Normal'"):
         from_specification({"distribution": "Norml"})
@@ -75,6 +91,8 @@ def test_an_unknown_specification_names_a_near_match():
         (lambda: LogNormal(0 * mV, 1), ValueError, "median of LogNormal is .*, but it needs to be above 0"),
         (lambda: LogNormal(1 * mV, -1), ValueError, "sigma of LogNormal is -1, but it needs to be 0 or more"),
         (lambda: LogNormal(1 * mV, 1 * mV), TypeError, "sigma of LogNormal is 1. mV, but it needs no unit"),
+        (lambda: Steps(1 * ms, 0 * ms, 1 * ms), ValueError, "low of Steps is .*, but it needs to be at most high, 0"),
+        (lambda: Steps(0 * ms, 1 * ms, 0 * ms), ValueError, "step of Steps is .*, but it needs to be above 0"),
         (lambda: Exponential(-1 * mV), ValueError, "mean of Exponential is .*, but it needs to be above 0"),
         (lambda: Exponential("two"), ValueError, "mean of Exponential is 'two', which is not a number"),
     ],

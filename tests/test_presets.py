@@ -96,6 +96,7 @@ def test_adult_turnover_is_balanced():
 @pytest.mark.parametrize(("phase", "message"), [
     (lambda: presets.proliferation("exc", 0, 30, 1 / second), r"phase 'proliferation' lasts 0 epochs"),
     (lambda: presets.proliferation("exc", 3, 30, -1 / second), r"hazard of Division in 'exc' is -1\. Hz; give a rate of 0 or more"),
+    (lambda: presets.critical_period(["exc_to_exc"], 3, learning=0.0), r"with a learning of 0\.0 would leave every weight as it is; give a factor"),
     (lambda: presets.pruning("exc_to_exc", 5, SCHEDULE), r"has a schedule of 3 values, but the phase lasts 5 epochs"),
 ])  # fmt: skip
 def test_mistakes_are_named(phase, message):

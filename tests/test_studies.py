@@ -29,13 +29,19 @@ def grown(tmp_path_factory):
 
 def test_all_studies_are_tested():
     assert STUDIES == [
+        "apoptosis_then_pruning.py",
         "biophysical_vs_leaky.py",
+        "brain_notes.py",
+        "critical_period.py",
+        "dna_extinction.py",
         "firing_patterns.py",
         "growing_up.py",
         "homeostatic_assemblies.py",
         "inhibitory_balance.py",
         "interneuron_survival.py",
+        "live_connections.py",
         "network_biophysical_vs_leaky.py",
+        "raphael_metabolism.py",
         "song_abbott.py",
         "stdp_windows.py",
         "structural_homeostasis.py",

@@ -16,10 +16,12 @@ from neurosim.errors import Interrupted, TimeScaleWarning
 from neurosim.events import Events
 from neurosim.lifecycle.books import begun, kept
 from neurosim.lifecycle.books import check as check_rules
+from neurosim.lifecycle.energy import check_first_boundary
 from neurosim.lifecycle.folder import RunFolder, open_book
 from neurosim.lifecycle.history import History
 from neurosim.lifecycle.parts import whole
 from neurosim.lifecycle.phases import Lifecycle
+from neurosim.lifecycle.reach import tell_unreached
 from neurosim.lifecycle.records import lived_epoch
 from neurosim.lifecycle.scales import time_scales
 from neurosim.randomness import generator
@@ -182,11 +184,13 @@ def _check_rules(circuit: Circuit, life: Lifecycle, measure) -> None:
         for part in whole(list(phase.rules)):
             if hasattr(part, "check_epoch"):
                 part.check_epoch(life.epoch)
+        tell_unreached(circuit, phase.rules, phase.name)
         for name in _awaited(phase.rules):
             if measure is None:
                 raise ValueError(
                     f"phase {phase.name!r} waits for measure {name!r}, but nothing is measured; give develop(..., measure=...)"
                 )
+    check_first_boundary(circuit, life.phases[0].rules, life.epoch)
 
 
 def _awaited(rules) -> Iterator[str]:

@@ -10,11 +10,14 @@ import numpy as np
 from neurosim.errors import near
 from neurosim.ledger import Ledger
 from neurosim.lifecycle.amounts import check_name
+from neurosim.lifecycle.apoptosis import Apoptosis
 from neurosim.lifecycle.books import Book
-from neurosim.lifecycle.schedules import checked_by_epoch
-from neurosim.lifecycle.selection import books_needed
+from neurosim.lifecycle.criteria import Above, Below
+from neurosim.lifecycle.schedules import at, checked_by_epoch
+from neurosim.lifecycle.selection import Either, Others, books_needed
+from neurosim.lifecycle.traits import Value
 from neurosim.models.energy import INFLUX, UNITS, Costs, atp_of
-from neurosim.units import DIMENSIONLESS, Hz, quantity, second, to_si, unit_name
+from neurosim.units import DIMENSIONLESS, Hz, Quantity, quantity, second, to_si, unit_name
 
 ENERGY = "energy"
 
@@ -130,3 +133,41 @@ def arrived(circuit, recording, name: str) -> np.ndarray:
             counts = recording[projection.source].counts[source.rows(synapses["pre"])]
             events += np.bincount(target.rows(synapses["post"]), counts, minlength=len(target))
     return events
+
+
+def check_first_boundary(circuit, rules, epoch: Quantity) -> None:
+    """Raise ValueError where even cells without a single spike would all have starved at the end of a first epoch of this length.
+
+    That is so where some ns.Apoptosis lets all cells die whose energy is not above a level, and what a cell has at first and gains, less
+    what it spends in any case, is not. An income that is a trait is judged by the `most` that it can be, where it has that.
+    """
+    rules, length = [at(rule, 0) for rule in rules], to_si(epoch, second, "epoch")
+    for book in (one for one in rules if isinstance(one, Energy)):
+        cells, income = circuit[book.population].cells, getattr(book.income, "most", book.income)
+        if callable(income) or not len(cells):
+            continue
+        gained = (to_si(income, Hz, "income") - book._costs(circuit).per_time) * length / book.slowness
+        left = np.minimum(cells[ENERGY] + gained, book.capacity).max()
+        for level in _levels(rules, book.population):
+            if left < level < cells[ENERGY].max():
+                raise ValueError(
+                    f"all {len(cells)} cells of {book.population!r} would starve at the first boundary: they begin with "
+                    f"{cells[ENERGY].max():g} at most, and {left:g} is left after {epoch} without a spike, below {level:g}; raise first or "
+                    "income, or lower per_time"
+                )
+
+
+def _levels(rules, name: str) -> list[float]:
+    """Return the levels below which all cells of a population die of their energy, by any of the rules."""
+    deadly = [rule for rule in rules if isinstance(rule, Apoptosis) and rule.population == name]
+    found, waiting = [], [rule.who for rule in deadly if rule.hazard is None and rule.count is None]
+    while waiting:
+        who = waiting.pop()
+        if isinstance(who, Either):
+            waiting += [who.first, who.second]
+        spared = isinstance(who, Others) and isinstance(who.selection, Above)
+        limit = who.selection if spared else who
+        if (spared or isinstance(who, Below)) and limit.trait == Value(ENERGY):
+            level = to_si(limit.threshold, DIMENSIONLESS, "threshold")
+            found.append(np.nextafter(level, np.inf) if spared else level)  # who is not above it dies also at it
+    return found

@@ -60,13 +60,13 @@ class Phase:
 
     def _check_apart(self) -> None:
         """Raise ValueError where two rules would undo or repeat each other's choices."""
-        fading = [rule.population for rule in _innermost(self.rules) if getattr(rule, "fade", None) is not None]
+        fading = [rule.population for rule in innermost(self.rules) if getattr(rule, "fade", None) is not None]
         for name in fading:
             if fading.count(name) > 1:
                 raise ValueError(
                     f"two rules of phase {self.name!r} let cells of {name!r} fade, and each would rescue those of the other; give one rule who=a | b"
                 )
-        drawing = [_about(rule) for rule in _innermost(self.rules) if _draws(rule)]
+        drawing = [_about(rule) for rule in innermost(self.rules) if _draws(rule)]
         for name in drawing:
             if drawing.count(name) > 1:
                 raise ValueError(
@@ -171,11 +171,11 @@ def _about(rule):
     return getattr(rule, "population", None) or getattr(rule, "projection", None)
 
 
-def _innermost(rules) -> Iterator[Any]:
+def innermost(rules) -> Iterator[Any]:
     """Go through rules, and in place of those that hold rules through these."""
     for rule in rules:
         within = getattr(rule, "nested", ())
-        yield from _innermost(within) if within else (rule,)
+        yield from innermost(within) if within else (rule,)
 
 
 def _draws(value) -> bool:

@@ -6,17 +6,25 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from neurosim.distributions import Uniform
 from neurosim.lifecycle.apoptosis import Apoptosis
-from neurosim.lifecycle.criteria import RateBelow, WeightBelow
+from neurosim.lifecycle.chance import Outlived
+from neurosim.lifecycle.criteria import Above, RateBelow, WeightBelow
 from neurosim.lifecycle.division import Division
 from neurosim.lifecycle.element_wiring import ElementWiring
 from neurosim.lifecycle.elements import AxonalElements, DendriticElements
+from neurosim.lifecycle.energy import ENERGY, Energy
 from neurosim.lifecycle.growth import Growth, Total
 from neurosim.lifecycle.growth_curves import LinearGrowth
+from neurosim.lifecycle.neurogenesis import Neurogenesis
 from neurosim.lifecycle.phases import Phase
 from neurosim.lifecycle.rewiring import Rewiring
+from neurosim.lifecycle.schedules import Schedule
 from neurosim.lifecycle.selection import Everyone
-from neurosim.lifecycle.traits import Calcium
+from neurosim.lifecycle.supply import Supply
+from neurosim.lifecycle.traits import Calcium, Value
 from neurosim.projection import Projection
 from neurosim.units import Quantity
 
@@ -55,8 +63,13 @@ def critical_period(projections: Sequence[str], epochs: int, learning: float = 1
     """Return a phase in which projections learn, their factor `learning` being at this value, and structure rests.
 
     Plasticity is open in a window of development and closed before and after (Hensch 2005, doi:10.1038/nrn1787): that it is low
-    elsewhere is for the models' own factor, or for the other phases, to say. Raises TypeError for one name in place of a list.
+    elsewhere is for the models' own factor, or for the other phases, to say. Raises TypeError for one name in place of a list, ValueError for a
+    factor with which nothing would be learned.
     """
+    if not np.any(np.asarray(learning) > 0):
+        raise ValueError(
+            f"a critical period with a learning of {learning!r} would leave every weight as it is; give a factor above 0, or ns.Phase(...)"
+        )
     return Phase("critical period", epochs, modulate=_learning(projections, learning))
 
 
@@ -82,6 +95,27 @@ def adulthood(projection: str, epochs: int, turnover: Quantity, weight: Any = 0.
     """
     rewiring = Rewiring(projection, prune=Everyone(), hazard=turnover, regrow=Growth(Total()), weight=weight)
     return Phase("adulthood", epochs, [rewiring], modulate=_learning([projection], learning))
+
+
+def metabolism(population: str, epochs: int, epoch: Quantity, size: int, lifetime: Any = Uniform(50, 101), even: float = 0.0) -> Phase:
+    """Return a phase of turnover: cells age, are fed for what they do, spend, starve, divide when they are rich, and new ones immigrate.
+
+    The unit of energy is what a cell spends in an `epoch` in any case. Cells begin with 10 and spend 0.1 a spike and 1e-5 for each spike that
+    reaches them; the population is supplied with 1.4 an epoch for each of `size` cells, by ns.Supply: in proportion to spikes, but for the
+    part `even`. A cell dies when nothing is left or its `lifetime` in epochs is over (50 to 100 whole ones), and divides above 20, which
+    costs 5; in every second epoch a new cell comes, which has no synapses before a rule of synaptogenesis, or wiring, gives it some. At
+    `size` births stop, and a quarter of it survives age. The lifetimes, the first energy, the cost of a division and the immigration are
+    those of the program Raphael (2024, github.com/HypnosCicero/Raphael), which has no income; the rest is chosen.
+    """
+    energy, born = Value(ENERGY), Schedule([1 - number % 2 for number in range(epochs)])
+    costs = {"per_time": 1 / epoch, "per_spike": 0.1, "per_event": 1e-5}
+    return Phase("turnover", epochs, [
+        Energy(population, Supply(1.4 * size / epoch, even), first=10.0, cost=5.0, costs=costs),
+        Apoptosis(population, ~Above(energy, 0.0), label="hunger"),
+        Apoptosis(population, Outlived(lifetime), floor=size // 4, label="age"),
+        Division(population, Above(energy, 20.0), until=size, jitter=JITTER),
+        Neurogenesis(population, count=born, until=size),
+    ])  # fmt: skip
 
 
 def _learning(projections: Sequence[str], factor: float) -> dict[str, float]:

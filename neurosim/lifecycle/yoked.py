@@ -1,20 +1,26 @@
 """The yoked control: as much birth, death and rewiring as in another life, of cells and synapses chosen by chance."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
 
 import numpy as np
 
-from neurosim.events import Events
+from neurosim.events import COLUMNS, Events
 from neurosim.ledger import FADING, IMMORTAL
 from neurosim.lifecycle.books import books_of
+from neurosim.lifecycle.growth import Growth
 from neurosim.lifecycle.history import History
-from neurosim.lifecycle.phases import Lifecycle
+from neurosim.lifecycle.phases import Lifecycle, Phase, label_of
+from neurosim.lifecycle.records import Epoch
 from neurosim.lifecycle.vacancies import absent_pairs, ranks
+from neurosim.lifecycle.where import Permitted, listed
 from neurosim.settle import bereft
 from neurosim.table import over_ids
 
-ORDERED = ("birth", "handover", "fade")  # kinds whose rows belong together with what is chosen for them
+NO_LINKS = Events().of("link", "")
+ORDERED = ("birth", "handover", "fade", "link")  # kinds whose rows belong together with what is chosen for them
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,16 @@ class Yoked:
 
     `boundaries` are the events of another life from epoch `first` on. What is not a choice stays: the shares and the jitter
     of divisions, the levels of fading cells, the places of births, weights and delays of new synapses. Where fewer are left than are asked
-    for, all of them are taken. `books` are those of the rules that chose in the other life: they are kept here too.
+    for, all of them are taken. `books` are those of the rules that chose in the other life: they are kept here too. The deaths of `pooled`
+    populations are counted together, and each of their cells is as likely to die as another, whichever population it is of. `permitted` has the
+    label of each rule that lets synapses grow between permitted pairs only, with its ns.Permitted: among these are its synapses here, too.
     """
 
     first: int
     boundaries: Sequence[Events]
     books: tuple = ()
+    pooled: Sequence[str] = ()
+    permitted: Sequence[tuple[str, tuple[Permitted, ...]]] = ()
 
     def check(self, circuit) -> None:
         """Raise KeyError where the circuit lacks a population or projection of the other life."""
@@ -40,6 +50,8 @@ class Yoked:
             key: np.sort(table, order="cell", kind="stable") if key[0] == "handover" else table  # each cell's parts stay together
             for key, table in self.boundaries[circuit.epoch - self.first].tables.items()
         }
+        if self.pooled:
+            asked |= self._dealt(circuit, asked, rng)
         chosen, dead = {}, {}
         for name, population in circuit.populations.items():
             dead[name] = _some(_mortal(population), asked.get(("death", name)), rng)
@@ -53,35 +65,63 @@ class Yoked:
         for name, projection in circuit.projections.items():
             alive = ~bereft(circuit, projection, dead)
             chosen["unlink", name] = {"synapse": _some(projection.ids[alive], asked.get(("unlink", name)), rng)}
-            chosen["link", name] = _pairs(circuit, projection, dead, alive, asked.get(("link", name)), rng)
+            asked["link", name], chosen["link", name] = self._pairs(
+                circuit, projection, dead, alive, asked.get(("link", name), NO_LINKS), rng
+            )
         tables = {}
         for key, table in asked.items():
             size = len(next(iter(chosen[key].values())))
             rows = (table if key[0] in ORDERED else rng.permutation(table))[:size]
             for column, ids in chosen[key].items():
                 rows[column] = ids
+            rows["rule"] = ""
             tables[key] = rows
         return Events({key: rows for key, rows in tables.items() if len(rows)})
 
+    def _pairs(self, circuit, projection, dead, alive, table: np.ndarray, rng) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Choose pairs of surviving cells without a synapse for the links of each rule, where it permits them; return both, in one order."""
+        permitted, free = dict(self.permitted), _Free(circuit, projection, dead, alive)
+        rows, pairs = [np.empty(0, np.int64)], [np.empty((2, 0), np.int64)]
+        for label in np.unique(table["rule"]).tolist():
+            own = rng.permutation(np.flatnonzero(table["rule"] == label))
+            pairs.append(free.take(len(own), permitted.get(label), rng))
+            rows.append(own[: pairs[-1].shape[1]])
+        pre, post = np.concatenate(pairs, axis=1)
+        return table[np.concatenate(rows)], {"pre": pre, "post": post}
 
-def yoked(life: Lifecycle, history: History) -> Lifecycle:
+    def _dealt(self, circuit, asked, rng) -> dict:
+        """Deal out the deaths of pooled populations anew, so that each of their cells is as likely to die as another."""
+        keys = [("death", name) for name in self.pooled]
+        deaths = np.concatenate([np.empty(0, COLUMNS["death"]), *(asked[key] for key in keys if key in asked)])
+        cells = [len(_mortal(circuit.populations[name])) for name in self.pooled]
+        ends = np.cumsum(rng.multivariate_hypergeometric(cells, min(len(deaths), sum(cells))))
+        return dict(zip(keys, np.split(deaths[: ends[-1]], ends[:-1]), strict=True))
+
+
+def yoked(life: Lifecycle, history: History, pooled: Sequence[str] = ()) -> Lifecycle:
     """Return a lifecycle like another one whose history is given, but with every choice left to chance.
 
     Each epoch has as many deaths, divisions, unlinks and links in each part as the history has, and the same learning
-    factors: what then differs is who, which is what a selection claims to matter. Raises ValueError for a history that is
-    not that of such a life, TypeError for what is neither.
+    factors: what then differs is who, which is what a selection claims to matter. Of `pooled` populations it has as many deaths in all,
+    but not in each: so a selection can be tested that claims to take one type of cell rather than another. Raises ValueError for a
+    history that is not that of such a life or an unknown population, TypeError for what is neither.
     """
     if not isinstance(life, Lifecycle) or not isinstance(history, History):
         raise TypeError(f"ns.yoked needs a lifecycle and the history of it, not {life!r} and {history!r}; give ns.yoked(life, history)")
+    if isinstance(pooled, str) or not set(pooled) <= set(history.start.populations):
+        known = ", ".join(map(repr, history.start.populations))
+        raise ValueError(
+            f"ns.yoked is to pool the deaths of {pooled!r}, but the circuit has the populations {known}; give several of these"
+        )
     lived = [(phase, last - first + 1) for phase, first, last in history.phases]
     planned = [(phase.name, phase.epochs) for phase in life.phases]
     if lived != planned:
         raise ValueError(f"the history has the phases {lived} and the lifecycle {planned}; give the finished history of that lifecycle")
-    boundaries, first = history.boundaries, history.epochs[0].number
+    boundaries, first = [_ruled(epoch) for epoch in history.epochs[1:]], history.epochs[0].number
     phases = []
     for phase in life.phases:
         own, boundaries = boundaries[: phase.epochs], boundaries[phase.epochs :]
-        phases.append(replace(phase, rules=[Yoked(first, own, tuple(books_of(phase.rules)))]))
+        phases.append(replace(phase, rules=[Yoked(first, own, tuple(books_of(phase.rules)), tuple(pooled), _permitted(phase))]))
         first += phase.epochs
     return Lifecycle(life.epoch, phases)
 
@@ -136,13 +176,64 @@ def _some(ids: np.ndarray, table: np.ndarray | None, rng) -> np.ndarray:
     return ids[rng.permutation(len(ids))[:wanted]]
 
 
-def _pairs(circuit, projection, dead, alive, table: np.ndarray | None, rng) -> dict[str, np.ndarray]:
-    """Choose pairs of surviving cells without a synapse."""
-    source, target = circuit.populations[projection.source], circuit.populations[projection.target]
-    ids = [np.setdiff1d(side.ids, dead[side.name]) for side in (source, target)]
-    if table is None or not all(map(len, ids)):
-        return {"pre": np.empty(0, np.int64), "post": np.empty(0, np.int64)}
-    sides = zip(ids, (source, target), ("pre", "post"), strict=True)
-    taken = [over_ids(len(side.parents), own, np.arange(len(own)), -1)[projection.synapses[end][alive]] for own, side, end in sides]
-    pre, post = absent_pairs((len(ids[0]), len(ids[1])), *taken, source is target, None, rng, count=len(table))
-    return {"pre": ids[0][pre], "post": ids[1][post]}
+class _Free:
+    """Hold the pairs of surviving cells of a projection that no synapse joins, and give them away."""
+
+    def __init__(self, circuit, projection, dead, alive):
+        source, target = (circuit.populations[name] for name in (projection.source, projection.target))
+        self.source, self.target = source, target
+        self.ids = [np.setdiff1d(side.ids, dead[side.name]) for side in (source, target)]
+        self.taken = [
+            over_ids(len(side.parents), own, np.arange(len(own)), -1)[projection.synapses[end][alive]]
+            for own, side, end in zip(self.ids, (source, target), ("pre", "post"), strict=True)
+        ]
+
+    def take(self, count: int, where: tuple[Permitted, ...] | None, rng) -> np.ndarray:
+        """Return the ids (pre, post) of so many pairs, or of all that there are, which are taken from then on."""
+        shape = (len(self.ids[0]), len(self.ids[1]))
+        if not all(shape):
+            return np.empty((2, 0), np.int64)
+        if where is None:
+            chosen = np.array(absent_pairs(shape, *self.taken, self.source is self.target, None, rng, count=count))
+        else:
+            chosen = rng.permutation(self._permitted(where, shape), axis=1)[:, :count]
+        self.taken = [np.concatenate(both) for both in zip(self.taken, chosen, strict=True)]
+        return np.stack([own[rows] for own, rows in zip(self.ids, chosen, strict=True)])
+
+    def _permitted(self, where: tuple[Permitted, ...], shape: tuple[int, int]) -> np.ndarray:
+        """Return the places among the survivors of all free pairs that are permitted."""
+        allowed = [np.divmod(one.rows(self.source, self.target), len(self.target)) for one in where]
+        sides = zip(self.ids, (self.source, self.target), strict=True)
+        place = [over_ids(len(side.parents), own, np.arange(len(own)), -1)[side.ids] for own, side in sides]
+        numbers = []
+        for pre, post in allowed:
+            pre, post = place[0][pre], place[1][post]
+            numbers.append((pre * shape[1] + post)[(pre >= 0) & (post >= 0) & ((pre != post) | (self.source is not self.target))])
+        free = np.setdiff1d(reduce(np.intersect1d, numbers), self.taken[0] * shape[1] + self.taken[1])
+        return np.array(np.divmod(free, shape[1]))
+
+
+def _ruled(epoch: Epoch) -> Events:
+    """Return the events of the boundary of an epoch, links with the labels of their rules."""
+    events, rows = epoch.boundary(), epoch.event_rows()
+    for (kind, name), table in events.tables.items():
+        if kind == "link":
+            table["rule"] = rows["rule"][(rows["kind"] == kind) & (rows["where"] == name)]
+    return events
+
+
+def _permitted(phase: Phase) -> tuple[tuple[str, tuple[Permitted, ...]], ...]:
+    """Return the label of each rule of a phase that lets synapses grow between permitted pairs only, and these."""
+    found = []
+    for label, rule in _named(phase.labelled()):
+        growth = getattr(rule, "regrow", None)
+        permitted = tuple(one for one in listed(growth.where) if isinstance(one, Permitted)) if isinstance(growth, Growth) else ()
+        found += [(label, permitted)] if permitted else []
+    return tuple(found)
+
+
+def _named(rules: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Go through rules with their labels, and in place of those that hold rules through these."""
+    for label, rule in rules:
+        within = getattr(rule, "nested", ())
+        yield from _named((f"{label}/{label_of(one)}", one) for one in within) if within else ((label, rule),)

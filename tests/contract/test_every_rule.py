@@ -21,12 +21,14 @@ PICOVOLT = 1e-12  # 1e-9 mV
 # learning so fast that every rule moves its weights well within 200 ms
 QUICK = {
     "bcm": {"eta": 1e-4 * second**2},
+    "credit_gated": {},
     "hebbian_rate": {"eta": 0.001 * second},
     "oja": {"eta": 0.01 * second, "w_norm": 2 * nS},
     "stdp_gated": {"A_plus": 0.03, "A_minus": 0.02},
     "stdp_inhibitory": {"eta": 0.05},
     "stdp_pair": {"A_plus": 0.03, "A_minus": 0.02},
     "stdp_potentiation": {"A_plus": 0.03, "w_total": 3 * nS, "interval": 50 * ms},
+    "stdp_supervised": {"A": 0.02},
     "stdp_triplet": {},
     "stdp_voltage": {"theta_plus": -55 * 1e-3 * ns.units.volt},
     "stdp_reward": {},
@@ -72,10 +74,12 @@ def built(cell, seed=2):
 
 
 def drives(cell):
-    """Poisson spikes that twins share, and a reward."""
+    """Poisson spikes that twins share, a reward, a teacher, and a credit."""
     size = 2 if cell not in HH else 4
     inputs = [ns.PoissonInput(name, "g_exc", rate=400 * Hz, weight=size * nS, shared_noise=True) for name in ("exc", "inh")]
-    return [*inputs, ns.Reward("exc", np.array([20, 150]) * ms, 1.0)]
+    taught = ns.Reward("exc", np.array([20, 150]) * ms, np.array([60, -30]) * Hz, "teacher", name="teacher")
+    credit = ns.Reward("exc", np.array([20, 150]) * ms, 1.0, "credit", name="credit")
+    return [*inputs, ns.Reward("exc", np.array([20, 150]) * ms, 1.0), taught, credit]
 
 
 def weights(circuit):
