@@ -269,7 +269,10 @@ def test_control_all_of_them_learn_here():
 
 def learned(rules):
     """Live a few epochs with all plasticities."""
-    drives = [ns.PoissonInput("exc", "g_exc", rate=900 * Hz, weight=4 * nS), ns.Reward("exc", np.array([2, 8]) * ms, 1.0), INPUTS[-1]]
+    times = np.array([2, 8]) * ms
+    taught = ns.Reward("exc", times, np.array([60, -30]) * Hz, "teacher", name="teacher")
+    credit = ns.Reward("exc", times, 1.0, "credit", name="credit")
+    drives = [ns.PoissonInput("exc", "g_exc", rate=900 * Hz, weight=4 * nS), ns.Reward("exc", times, 1.0), taught, credit, INPUTS[-1]]
     return ns.develop(plastic(), life(rules, 4), inputs=drives, backend=LIBRARY, progress=False)
 
 
