@@ -11,8 +11,8 @@ import numpy as np
 
 from neurosim.errors import near
 from neurosim.events import Events
-from neurosim.lifecycle.books import Book, books_of, check
-from neurosim.lifecycle.nested import check_rules, streams
+from neurosim.lifecycle.books import Book, books_of
+from neurosim.lifecycle.nested import Holder, check_rules
 from neurosim.lifecycle.phases import label_of
 from neurosim.lifecycle.schedules import checked_by_epoch
 
@@ -119,7 +119,7 @@ class Credit(Book):
 
 
 @dataclass(frozen=True)
-class Punished:
+class Punished(Holder):
     """Let rules act only at boundaries at which the reward of a Credit was below 0.
 
     The books of the rules, and the credit, are kept in every epoch. Raises ValueError for a credit whose reward is never below 0.
@@ -147,22 +147,5 @@ class Punished:
         """The credit, and the books of the rules."""
         return (self.credit, *books_of(self.rules))
 
-    @property
-    def nested(self) -> Sequence[Any]:
-        """The rules that this one holds."""
-        return self.rules
-
-    def check(self, circuit) -> None:
-        """Raise what the rules raise for the circuit."""
-        check(circuit, self.rules)
-
-    def check_later(self, circuit) -> None:
-        """Raise what the rules raise where other numbers of cells may be there by then."""
-        check(circuit, self.rules, later=True)
-
     def __call__(self, circuit, recording, rng) -> Events:
-        events, reward = Events(), circuit.notes[self.credit.notes[0]]
-        if reward < 0:
-            for rule, label, own in streams(self.rules, rng):
-                events += rule(circuit, recording, own).labelled(label)
-        return events
+        return self.acted(circuit, recording, rng) if circuit.notes[self.credit.notes[0]] < 0 else Events()

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from neurosim.errors import near
 from neurosim.events import Events
-from neurosim.lifecycle.books import books_of, check
-from neurosim.lifecycle.nested import check_rules, streams
+from neurosim.lifecycle.books import books_of
+from neurosim.lifecycle.nested import Holder, check_rules
 from neurosim.lifecycle.phases import label_of
 from neurosim.lifecycle.schedules import checked_by_epoch
 
@@ -19,7 +19,7 @@ NAMES = ("waited", "stale", "best", "cooling", "due")
 
 
 @dataclass(frozen=True)
-class Extinction:
+class Extinction(Holder):
     """Let rules act in waves: only at boundaries at which a wave is due.
 
     One is due after `every` so many epochs, or when `measure` has not been more than `min_delta` above its best for `patience`
@@ -62,25 +62,8 @@ class Extinction:
         """The count of epochs, and the books of the rules."""
         return (Waves(label_of(self), self.every, self.measure, self.min_delta, self.patience, self.cooldown), *books_of(self.rules))
 
-    @property
-    def nested(self) -> Sequence[Any]:
-        """The rules that this one holds."""
-        return self.rules
-
-    def check(self, circuit) -> None:
-        """Raise what the rules raise for the circuit."""
-        check(circuit, self.rules)
-
-    def check_later(self, circuit) -> None:
-        """Raise what the rules raise where other numbers of cells may be there by then."""
-        check(circuit, self.rules, later=True)
-
     def __call__(self, circuit, recording, rng) -> Events:
-        events = Events()
-        if circuit.notes[f"{label_of(self)}.due"]:
-            for rule, label, own in streams(self.rules, rng):
-                events += rule(circuit, recording, own).labelled(label)
-        return events
+        return self.acted(circuit, recording, rng) if circuit.notes[f"{label_of(self)}.due"] else Events()
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,34 @@
 from collections.abc import Sequence
 from typing import Any
 
+from neurosim.events import Events
+from neurosim.lifecycle.books import check
 from neurosim.lifecycle.phases import check_rule, label_of
 from neurosim.randomness import generator
+
+
+class Holder:
+    """Share what rules have that hold other `rules` and let them act at some boundaries."""
+
+    @property
+    def nested(self) -> Sequence[Any]:
+        """The rules that this one holds."""
+        return self.rules
+
+    def check(self, circuit) -> None:
+        """Raise what the rules raise for the circuit."""
+        check(circuit, self.rules)
+
+    def check_later(self, circuit) -> None:
+        """Raise what the rules raise where other numbers of cells may be there by then."""
+        check(circuit, self.rules, later=True)
+
+    def acted(self, circuit, recording, rng) -> Events:
+        """Return what the rules propose, each by its label and with random numbers of its own."""
+        events = Events()
+        for rule, label, own in streams(self.rules, rng):
+            events += rule(circuit, recording, own).labelled(label)
+        return events
 
 
 def check_rules(rules: Sequence[Any], what: str) -> None:
