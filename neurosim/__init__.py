@@ -17,6 +17,7 @@ from neurosim.describe import describe
 from neurosim.distributions import Exponential, LogNormal, Normal, Steps, Uniform
 from neurosim.errors import Interrupted, NonFiniteStateError, TimeScaleWarning, TimeStepWarning, UnsupportedModelError
 from neurosim.events import Events
+from neurosim.digits import digits
 from neurosim.experiments import Convergence, FICurve, computing_time, convergence, fi_curve, rheobase
 from neurosim.export import to_brian2
 from neurosim.fitting import Fitted, Score, Search, Transfer, fit, score, transfer

@@ -236,6 +236,22 @@ class Presentations(Input):
     duration: Quantity
     start: Quantity = field(default_factory=lambda: 0 * second)
 
+    @classmethod
+    def of_images(cls, population: str, images, spikes: float, duration: Quantity, start: Quantity | None = None) -> "Presentations":
+        """Present images, shape (images, cells), each with the same number of `spikes` in all, shared out as its light is.
+
+        Raises ValueError for light below 0 and for images without any.
+        """
+        images = np.asarray(images, dtype=float)
+        light = images.sum(axis=-1, keepdims=True)
+        dark = np.flatnonzero(~((images >= 0).all(axis=-1) & (light[..., 0] > 0) & np.isfinite(light[..., 0])))
+        if images.ndim != 2 or len(dark):
+            raise ValueError(
+                f"images for {population!r} have shape {images.shape}, and rows {dark[:5].tolist()} have values below 0, not finite or all 0; "
+                "give (images, cells), and some light in each image"
+            )
+        return cls(population, spikes * images / light / duration, duration, 0 * second if start is None else start)
+
     def check(self, circuit, dt, start, stop) -> None:
         """Check the input against a circuit for the time steps start to stop, making no spikes; raises as the module says."""
         self._planned(circuit, dt, start, stop)

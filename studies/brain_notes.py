@@ -26,8 +26,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 import neurosim as ns
 from neurosim import figures, measures, study
@@ -66,16 +64,9 @@ SMOKE = ("nothing", "all together", LINKS, LED)
 PLANS = {"full": Plan(), "small": Plan(30, 15, 100, 2, "auto", 100), "smoke": Plan(4, 2, 3, 1, "numpy", 8, SMOKE)}
 
 
-def digits(plan: Plan) -> dict:
-    """Split the images: 500 to test, the others to train; the same for every seed."""
-    images, labels = load_digits(return_X_y=True)
-    train, test, train_y, test_y = train_test_split(images, labels, test_size=500, stratify=labels, random_state=0)
-    return {name: (part[: plan.most], part_y[: plan.most]) for name, part, part_y in (("train", train, train_y), ("test", test, test_y))}
-
-
 def shown(images: np.ndarray, start) -> ns.Presentations:
     """Present images, each with the same number of spikes in all."""
-    return ns.Presentations("input", SPIKES * images / images.sum(axis=1, keepdims=True) / IMAGE, IMAGE, start)
+    return ns.Presentations.of_images("input", images, SPIKES, IMAGE, start)
 
 
 def learning_synapse(ideas: tuple) -> ns.SynapseModel:
@@ -145,7 +136,7 @@ def seen(circuit: ns.Circuit, images: np.ndarray, backend) -> tuple:
 
 def live(kind: str, seed: int, plan: Plan, *, folder: Path, progress) -> dict:
     """Learn the old digits, then the new ones, and return how many of each are told then."""
-    ideas, data, backend = KINDS[kind], digits(plan), ns.Brian2(dt=1 * ms, target=plan.target)
+    ideas, data, backend = KINDS[kind], ns.digits(most=plan.most), ns.Brian2(dt=1 * ms, target=plan.target)
     (train, train_y), (test, test_y), rng = data["train"], data["test"], np.random.default_rng(seed)
     order = [np.resize(rng.permutation(np.flatnonzero(task)), plan.images * plan.epochs) for task in (train_y < OLD, train_y >= OLD)]
     if MIXED in ideas:

@@ -24,9 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
 
 import neurosim as ns
 from neurosim import figures, measures, study
@@ -65,18 +63,9 @@ class Plan:
 PLANS = {"full": Plan(), "small": Plan(epochs=10, images=100), "smoke": Plan(cells=10, epochs=7, images=2, most=3)}
 
 
-def digits(plan: Plan) -> dict:
-    """Split the images: 500 to test, 200 to validate, 1097 to train; the same for every seed."""
-    images, labels = load_digits(return_X_y=True)
-    rest, test, rest_y, test_y = train_test_split(images, labels, test_size=500, stratify=labels, random_state=0)
-    train, valid, train_y, valid_y = train_test_split(rest, rest_y, test_size=200, stratify=rest_y, random_state=0)
-    parts = {"train": (train, train_y), "valid": (valid, valid_y), "test": (test, test_y)}
-    return {name: (part[: plan.most], part_y[: plan.most]) for name, (part, part_y) in parts.items()}
-
-
 def shown(images: np.ndarray, start=0 * second) -> ns.Presentations:
     """Present images, each with the same number of spikes in all."""
-    return ns.Presentations("input", SPIKES * images / images.sum(axis=1, keepdims=True) / IMAGE, IMAGE, start)
+    return ns.Presentations.of_images("input", images, SPIKES, IMAGE, start)
 
 
 def taught(labels: np.ndarray) -> list[ns.Reward]:
@@ -148,7 +137,7 @@ def drops(circuit: ns.Circuit, part: tuple, backend, rng) -> dict:
 
 def live(kind: str, seed: int, plan: Plan, *, folder: Path, progress) -> dict:
     """Live one life, kept in its folder, and return its accuracies."""
-    backend, data, lifecycle, rng = plan.backend, digits(plan), life(kind, plan), np.random.default_rng(seed)
+    backend, data, lifecycle, rng = plan.backend, ns.digits(validate=200, most=plan.most), life(kind, plan), np.random.default_rng(seed)
     (train, train_y), shows = data["train"], lifecycle.epochs * plan.images
     order = np.concatenate([rng.permutation(len(train)) for _ in range(shows // len(train) + 1)])[:shows]
     led = None if kind == EXTINCTION else ns.load_history(folder.with_name(folder.name.replace(kind, EXTINCTION, 1)))

@@ -20,9 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
 
 import neurosim as ns
 from neurosim import figures, measures, study
@@ -53,18 +51,9 @@ class Plan:
 PLANS = {"full": Plan(), "small": Plan(25, 50, 200, "auto", 300, ()), "smoke": Plan(3, 6, 3, "auto", 4, ("from 10",))}
 
 
-def digits(plan: Plan) -> dict:
-    """Split the images: 500 to test, 147 to validate, 1150 to train; the same for every seed."""
-    images, labels = load_digits(return_X_y=True)
-    rest, test, rest_y, test_y = train_test_split(images, labels, test_size=500, stratify=labels, random_state=0)
-    train, valid, train_y, valid_y = train_test_split(rest, rest_y, test_size=147, stratify=rest_y, random_state=0)
-    parts = {"train": (train, train_y), "valid": (valid, valid_y), "test": (test, test_y)}
-    return {name: (part[: plan.most], part_y[: plan.most]) for name, (part, part_y) in parts.items()}
-
-
 def shown(images: np.ndarray, start=0 * second) -> ns.Presentations:
     """Present images, each with the same number of spikes in all."""
-    return ns.Presentations("input", SPIKES * images / images.sum(axis=1, keepdims=True) / IMAGE, IMAGE, start)
+    return ns.Presentations.of_images("input", images, SPIKES, IMAGE, start)
 
 
 def newborn(cells: int, seed: int, normalise: str | None = "incoming", synapses: int | None = None) -> ns.Circuit:
@@ -114,7 +103,7 @@ def responses(circuit: ns.Circuit, images: np.ndarray, backend) -> np.ndarray:
 
 def live(kind: str, seed: int, plan: Plan, folder: Path, progress) -> dict:
     """Live one life, kept in its folder, and return its accuracies and what it cost."""
-    backend, data, lifecycle = ns.Brian2(dt=1 * ms, target=plan.target), digits(plan), life(kind, plan)
+    backend, data, lifecycle = ns.Brian2(dt=1 * ms, target=plan.target), ns.digits(validate=147, most=plan.most), life(kind, plan)
     (train, train_y), rng = data["train"], np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(len(train)) for _ in range(8 * plan.images // len(train) + 1)])[: 8 * plan.images]
     led = ns.load_history(folder.with_name(f"from 10, seed {seed}")) if kind in LED else None
@@ -151,7 +140,7 @@ def live(kind: str, seed: int, plan: Plan, folder: Path, progress) -> dict:
 
 def baselines(plan: Plan) -> dict:
     """Classify the pixels without any network: k-means with as many centres as cells, and logistic regression."""
-    (train, train_y), (test, test_y) = (digits(plan)[part] for part in ("train", "test"))
+    (train, train_y), (test, test_y) = (ns.digits(validate=147, most=plan.most)[part] for part in ("train", "test"))
     centres = KMeans(min(plan.last, len(train)), n_init=3, random_state=0).fit(train)
     names = np.array([np.bincount(train_y[centres.labels_ == k], minlength=10).argmax() for k in range(centres.n_clusters)])
     regression = LogisticRegression(max_iter=5000).fit(train / 16, train_y)
@@ -161,7 +150,11 @@ def baselines(plan: Plan) -> dict:
 
 def draw(history: ns.History, plan: Plan, out: Path) -> None:
     """Draw what one developing life looked like at the end of its critical period, and what its cells had learned in each phase."""
-    backend, (images, _), learner = ns.Brian2(dt=1 * ms, target=plan.target), digits(plan)["valid"], history.circuits["critical period"]
+    backend, (images, _), learner = (
+        ns.Brian2(dt=1 * ms, target=plan.target),
+        ns.digits(validate=147, most=plan.most)["valid"],
+        history.circuits["critical period"],
+    )
     few = shown(images[:10], learner.time)
     _, seen = ns.simulate(learner, 10 * IMAGE, inputs=[few], record=[ns.Trace("exc", "v"), ns.Trace("exc", "theta")], backend=backend)
     busiest = np.sort(seen["exc"].ids[np.argsort(-seen["exc"].counts, kind="stable")[:3]])
@@ -174,7 +167,9 @@ def draw(history: ns.History, plan: Plan, out: Path) -> None:
 def growing_up(run: study.Run) -> tuple[dict, str]:
     """Run the study: lives of all kinds and seeds, baselines, comparisons, figures."""
     plan, first = PLANS[run.scale], run.seeds[0]
-    responses(newborn(2, 0), digits(plan)["train"][0][:1], ns.Brian2(dt=1 * ms, target=plan.target))  # compiles, once
+    responses(
+        newborn(2, 0), ns.digits(validate=147, most=plan.most)["train"][0][:1], ns.Brian2(dt=1 * ms, target=plan.target)
+    )  # compiles, once
     wanted, lives = [(kind, seed) for seed in run.seeds for kind in KINDS] + [(kind, first) for kind in FAILING], {}
     for led in (False, True):
         lives |= run.each(live, {f"{kind}, seed {seed}": (kind, seed, plan) for kind, seed in wanted if (kind in LED) == led})

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 import neurosim as ns
 from neurosim import figures, measures, study
@@ -66,8 +64,8 @@ PLANS = {  # for the lives of all kinds, and for those in which cells are compar
 
 def taught(seed: int, plan: Plan) -> list[list[tuple]]:
     """Return images and labels of each task, its pixels permuted: to train with, to label cells by, to validate and, at the end, test."""
-    rng, (images, labels) = np.random.default_rng(seed), load_digits(return_X_y=True)
-    train, test, train_y, test_y = train_test_split(images, labels, test_size=500, stratify=labels, random_state=0)
+    rng, data = np.random.default_rng(seed), ns.digits()
+    (train, train_y), (test, test_y) = data["train"], data["test"]
     many, few, tasks = plan.epochs * plan.images, plan.tested, []
     for _ in range(plan.tasks):
         pixels, order, asked = rng.permutation(64), rng.permutation(len(train)), rng.permutation(len(test))[:few]
@@ -78,7 +76,7 @@ def taught(seed: int, plan: Plan) -> list[list[tuple]]:
 
 def presented(images: np.ndarray, start=0 * second) -> ns.Presentations:
     """Present images, each with the same number of spikes in all."""
-    return ns.Presentations("input", SPIKES * images / images.sum(axis=1, keepdims=True) / IMAGE, IMAGE, start)
+    return ns.Presentations.of_images("input", images, SPIKES, IMAGE, start)
 
 
 def newborn(plan: Plan, seed: int, threshold: str = HELD, cell: str = LEAKY) -> ns.Circuit:

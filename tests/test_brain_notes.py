@@ -96,7 +96,7 @@ def test_contacts_grow_with_delays_of_their_own(notes):
 def remembered(notes):
     """The study's network before and after it learned, half of its cells memory or none, and thresholds as the study keeps them."""
     plan = notes.Plan(cells=8, births=4)
-    images = notes.digits(plan)["train"][0][:3]
+    images = ns.digits(most=plan.most)["train"][0][:3]
     circuits = {}
     for ideas in ((), (notes.CHANCE,)):
         circuit = notes.remembering(notes.network(ideas, plan, 3), None, ideas, 3)

@@ -45,7 +45,7 @@ def played(circuit, plan, images, labels, duration):
 def test_dividing_cells_that_pass_most_on_changes_no_spike_of_others(study, cell):
     """While they learn, with a teacher, from the middle of an image on, for 200 ms; synapses that are copied whole (the control) do."""
     plan = replace(study.PLANS["smoke"], cell=cell, cells=20)
-    images, labels = study.digits(replace(plan, most=3))["train"]
+    images, labels = ns.digits(validate=200, most=3)["train"]
     inputs = study.shown(images).rates, study.taught(labels)
     middle, recording = played(strengthened(study.newborn(plan, 1), 1, highest=3.0), plan, *inputs, 60 * ms)
     rule = replace(study.wave("extinction", 20)[1], jitter=0.0)
