@@ -1,22 +1,25 @@
 """Can a recurrent network that is born without a connection learn by reward alone what takes a memory and a conjunction?
 
-A cell spikes for each bit of a random stream: one of two, for 0 or 1. 80 hidden cells have permitted inputs: each of those two with probability
-0.7, and 1.6 other hidden cells on average, with a delay of one bit, the only memory that there is. Two cells, with all hidden ones permitted, race
-for the first spike, the answer. Right is the XOR of this bit and the last: it takes relays of the last bit and cells that fire for one pair of
-bits. Nothing is connected at birth. Incoming weights are never negative and sum to 1 (20 mV); a hidden cell fires at 0.75, so that two equal inputs
-are a conjunction and one alone a relay. The reward of a bit, 1 or -1, less what was expected, is spread backwards: the cell that answered has
-all of it, hidden cells have parts in proportion to the weights through which they took part, and a synapse changes by its cell's credit where it
-remembers to have taken part itself. Where the reward is negative, each vacant permitted pair is joined with p = 0.1, at a weight from U(0, 0.05); a
-synapse whose weight has come to 0 goes. 1500 bits are learnt from; then come 1000 new ones, without learning, as a test.
+A cell spikes for each bit of a random stream: one of two, for 0 or 1. 80 hidden cells have permitted inputs: each of those two with
+probability 0.7, and 1.6 other hidden cells on average, with a delay of one bit, the only memory that there is. Two cells, with all hidden
+ones permitted, race for the first spike, the answer. Right is the XOR of this bit and the last: it takes relays of the last bit and cells
+that fire for one pair of bits. Nothing is connected at birth. Incoming weights are never negative and sum to 1 (20 mV); a hidden cell fires
+at 0.75, so that two equal inputs are a conjunction and one alone a relay. The reward of a bit, 1 or -1, less what was expected, is spread
+backwards: the cell that answered has all of it, hidden cells have parts in proportion to the weights through which they took part, and a
+synapse changes by its cell's credit where it remembers to have taken part itself. Where the reward is negative, each vacant permitted pair
+is joined with p = 0.1, at a weight from U(0, 0.05); at a weight of 0 a synapse goes. After 1500 bits come 1000 new ones, without learning.
 
 Compared: as much rewiring by chance (yoked); all permitted synapses from the first bit on, never rewired; the whole reward for each hidden
 cell; the reward itself, nothing being expected; rewards by chance; the document's own, 2 (output - 0.5), which does not look at the target.
 
-Expected finding: rewiring on punishment dies out as answers become right, nearly all of them within 1500 bits; without it the structure of birth
-decides. Rewards by chance, and the document's own, teach nothing: about half of the answers is right.
+Expected finding (means of 10 seeds): rewiring on punishment learns the task: 0.998 of the new answers are right, more than 0.98 with each
+seed, and it dies out (5 of 1443 synapses are made in the last third). As much rewiring by chance comes to 0.82 (0.18 less, 95 % interval
+0.04 to 0.31), the structure of birth to 0.76, without the spread of reward to 0.87, and with nothing expected to 0.80. Rewards by chance,
+and the document's own, teach nothing: 0.51 and 0.50. Rules were chosen with the first seeds; with 10 others (--seed 10) 0.97 are right,
+with 9 seeds more than 0.95 (by chance 0.76).
 
-References: Roelfsema & van Ooyen (2005), doi:10.1162/0899766054615699 (credit by feedback from the answer); Izhikevich (2006),
-doi:10.1162/089976606775093882 (delays as memory). Runtime on 2 cores: smoke some seconds, small half a minute, full ten minutes.
+References: Roelfsema & van Ooyen (2005), doi:10.1162/0899766054615699 (credit); Izhikevich (2006), doi:10.1162/089976606775093882 (delays).
+Runtime on 2 cores: smoke some seconds, small half a minute, full five minutes.
 """
 
 from dataclasses import dataclass
@@ -79,9 +82,8 @@ def newborn(seed: int, plan: Plan) -> ns.Circuit:
     bits = ns.create("bits", "spike_source", 2)
     cells = ns.create("cells", CELL.keeping(RULE), plan.hidden + 2)
     out = ns.create("out", CELL.replace(tau_m=100 * ms, tau_ref=5 * ms).keeping(READING), 2)
-    ends = np.repeat(
-        [[0, 0, 1, 1], [0, 1, 0, 1]], ASKED, axis=1
-    )  # both cells of bits ask both answering ones, in turn: no two spikes at once
+    # both cells of bits ask both answering ones, in turn: no two spikes at once
+    ends = np.repeat([[0, 0, 1, 1], [0, 1, 0, 1]], ASKED, axis=1)
     asking = {"weight": 0.045 * DRIVE, "delay": (3 + np.tile(np.arange(ASKED), 4) + 0.5 * ends[1]) * ms}
     stop = {"receptor": "direct_inhibition", "weight": 10 * DRIVE}
     return ns.Circuit([bits, cells, out], [
@@ -173,9 +175,8 @@ def cost(plan: Plan) -> str:
     for number in (plan.most // 10, plan.most):
         web, fan = np.random.default_rng(0).integers(2, size, (2, number)), (np.arange(size), np.arange(size) % 2)
         joined = ns.Events.link("web", *web, SUM, DT) + ns.Events.link("readout", *fan, DRIVE, DT)
-        circuit = (
-            ns.apply(newborn(0, Plan(hidden=size)), joined).set("web", remembered=BIT).set("readout", remembered=BIT).set("out", v=0 * mV)
-        )
+        circuit = ns.apply(newborn(0, Plan(hidden=size)), joined).set("out", v=0 * mV)
+        circuit = circuit.set("web", remembered=BIT).set("readout", remembered=BIT)
         _, recording = ns.simulate(circuit, DT, backend=BACKENDS["numpy"], progress=False)
         told.append(f"{1e3 * min(repeat(partial(credit.keep, circuit, recording), number=1, repeat=9)):.2f} ms with {number:,} synapses")
     return "the credit of one epoch takes " + ", ".join(told)

@@ -103,6 +103,16 @@ def test_credit_is_handed_back_in_proportion_to_weights(through, parts):
     assert not forgotten["cells"].credit.any()  # the control: what is forgotten took no part
 
 
+def test_credit_does_not_depend_on_how_many_synapses_are_worked_on_at_once(monkeypatch):
+    credit, of = ns.Credit("out", reward_of(1.0), ["readout", "web"]), network()
+    whole = credit.parts(of, recorded(of, (1, 0)))
+    for size in (1, 2, 3):
+        monkeypatch.setattr("neurosim.lifecycle.credit.BLOCK", size)
+        for name, part in credit.parts(of, recorded(of, (1, 0))).items():
+            np.testing.assert_allclose(part, whole[name], rtol=1e-12)
+    assert whole["cells"].max() > 0  # the control: there is something to hand back
+
+
 def test_what_counts_is_how_far_a_reward_is_above_the_expected_one():
     credit, circuit, expected = ns.Credit("out", reward_of(0.5), horizon=4), network(), 0.0
     for _ in range(3):

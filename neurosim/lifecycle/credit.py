@@ -16,6 +16,7 @@ from neurosim.lifecycle.nested import Holder, check_rules
 from neurosim.lifecycle.phases import label_of
 from neurosim.lifecycle.schedules import checked_by_epoch
 
+BLOCK = 65536  # synapses that are worked on at once, so that what is between fits the cache of a core
 MEMORY = "remembered"  # the variable of synapses that says for how long they will remember what they took part in
 
 
@@ -110,9 +111,13 @@ class Credit(Book):
         for name in self.through:
             projection = circuit[name]
             source, target, synapses = circuit[projection.source], circuit[projection.target], projection.synapses
-            there = found.get(target.name, np.zeros(len(target)))[target.rows(synapses["post"])]
-            handed = there * synapses["share"] * np.abs(synapses["weight"]) * (synapses[MEMORY] > recording.dt_si / 2)
-            back = np.bincount(source.rows(synapses["pre"]), weights=handed, minlength=len(source))
+            back, there = np.zeros(len(source)), found.get(target.name, np.zeros(len(target)))
+            for first in range(0, len(synapses), BLOCK):
+                pre, post, share, weight, memory = (
+                    synapses[key][first : first + BLOCK] for key in ("pre", "post", "share", "weight", MEMORY)
+                )
+                handed = there[target.rows(post)] * share * np.abs(weight) * (memory > recording.dt_si / 2)
+                back += np.bincount(source.rows(pre), weights=handed, minlength=len(source))
             highest = back.max(initial=0.0)
             found[source.name] = np.maximum(found.get(source.name, 0.0), back / highest if highest > 0 else back)
         return found
