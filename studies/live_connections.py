@@ -8,7 +8,6 @@ at 0.75, so that two equal inputs are a conjunction and one alone a relay. The r
 backwards: the cell that answered has all of it, hidden cells have parts in proportion to the weights through which they took part, and a
 synapse changes by its cell's credit where it remembers to have taken part itself. Where the reward is negative, each vacant permitted pair
 is joined with p = 0.1, at a weight from U(0, 0.05); at a weight of 0 a synapse goes. After 1500 bits come 1000 new ones, without learning.
-
 Compared: as much rewiring by chance (yoked); all permitted synapses from the first bit on, never rewired; the whole reward for each hidden
 cell; the reward itself, nothing being expected; rewards by chance; the document's own, 2 (output - 0.5), which does not look at the target.
 
