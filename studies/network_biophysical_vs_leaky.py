@@ -9,13 +9,13 @@ recorded there. Then the same network of leaky cells: the same pairs, weights, d
 time by which the leaky cell's spikes come earlier; and a control that must differ, with threshold, reset and refractory time of benchmark 1.
 
 Expected finding: a cell's spikes are predicted from its conductances (Gamma 0.8 to 0.9), but not from the drive of the network, which is
-chaotic (0.02). Rates of the fitted network agree within 5 %, CVs within 0.02. Both have a rhythm, the leaky one a faster one (45 Hz after
-36 Hz), with 13 % more synchrony: its spikes have no upstroke that takes 2 to 3 ms. Longer delays bring the frequency back, to 32 Hz, but
-triple its power: what is lost with the upstroke is not a delay alone. Not fitted, the network fires a third less.
+chaotic (0.02). Rates of the fitted network agree within 6 %, CVs within 0.02. Both have a rhythm, the leaky one a faster one (44 Hz after
+36 Hz), with 16 % more synchrony: its spikes have no upstroke that takes 2 to 3 ms. Longer delays bring the frequency back, to 31 Hz, but
+nearly triple its power: what is lost with the upstroke is not a delay alone. Not fitted, the network fires a third less.
 
 References: Brette et al. (2007), doi:10.1007/s10827-007-0038-6 (cells, network); Destexhe et al. (2001), doi:10.1016/S0306-4522(01)00344-X
 (conductances as Ornstein-Uhlenbeck noise); Brunel & Wang (2003), doi:10.1152/jn.01095.2002 (rhythm, delays and spike generation).
-Runtime on 2 cores, after the first compile (half a minute): smoke some seconds, small a minute, full six minutes.
+Runtime on 2 cores, after the first compile (half a minute): smoke some seconds, small half a minute, full two minutes.
 """
 
 from dataclasses import dataclass, field, replace
