@@ -17,7 +17,7 @@ def test_every_snippet_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     toml = [text for kind, text in BLOCKS if kind == "toml"]
     python = [text for kind, text in BLOCKS if kind == "python"]
-    assert len(toml) == 2 and len(python) == 11
+    assert len(toml) == 2 and len(python) == 12
     for text in toml:
         (tmp_path / f"{re.search('name = .(.*).', text)[1]}.toml").write_text(text, encoding="utf-8")
     names = {}
