@@ -53,6 +53,7 @@ from neurosim.lifecycle.history import History
 from neurosim.lifecycle.influence import Passthrough, Vitality, WeightBook
 from neurosim.lifecycle.maturation import Maturation
 from neurosim.lifecycle.memory import Memory
+from neurosim.lifecycle.migration import Migration
 from neurosim.lifecycle.nest_elements import elements_from_nest
 from neurosim.lifecycle.neurogenesis import Differentiation, InputGrowth, Neurogenesis
 from neurosim.lifecycle.phases import Lifecycle, Phase

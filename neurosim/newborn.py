@@ -177,6 +177,11 @@ def _enter(circuit, population: Population, column: str, settled: Settled, chang
     `bound` are the synapses that each cell (by id) gained and those that it kept, at the ends to which a ledger is bound.
     """
     name, old = population.name, population.cells[column]
+    if column == "position":  # newborn cells were placed beside their mothers as these stand now
+        change.changed[column] = (change.survivors, old[change.survivors])
+        if change.structural and column not in change.values:
+            change.values[column] = old[change.origin]
+        return
     after, mothers = old.copy(), population.rows(settled.divisions[name]["mother"])
     ledger = population.ledgers.get(column)
     daughters = old[mothers]

@@ -117,10 +117,12 @@ def _entered(circuit: Circuit, entries: Mapping, book) -> Circuit:
         part = parts.get(name, circuit[name])
         of_cells = name in circuit.populations
         table, model = (part.cells, part.model) if of_cells else (part.synapses, part.synapse)
-        if column not in part.ledgers and not (of_cells and column in model.variables):
+        if column not in part.ledgers and not (of_cells and (column in model.variables or column == "position")):
             raise ValueError(f"{book!r} keeps {column!r} of {name!r}, which is neither a ledger nor a state variable there")
         values = np.asarray(values, dtype=float)
-        if values.shape != (len(part),) or not np.isfinite(values).all():
-            raise ValueError(f"{book!r} keeps {column!r} of {name!r} as values of shape {values.shape}; give {len(part)} finite ones")
+        if values.shape != table[column].shape or not np.isfinite(values).all():
+            raise ValueError(
+                f"{book!r} keeps {column!r} of {name!r} as values of shape {values.shape}; give finite ones of shape {table[column].shape}"
+            )
         parts[name] = replace(part, **{"cells" if of_cells else "synapses": table.replace(**{column: values})})
     return circuit.updated(parts, notes={**circuit.notes, **notes}) if parts or notes else circuit
