@@ -14,7 +14,7 @@ from study_scripts import study_fixture
 import neurosim as ns
 from neurosim.lifecycle.books import begun, kept
 from neurosim.recording import PartRecording, Recording
-from neurosim.units import Hz, ms, mV
+from neurosim.units import Hz, ms, mV, um
 
 study = study_fixture("live_connections")
 NUMPY = ns.Brian2(dt=1 * ms, target="numpy")
@@ -174,6 +174,24 @@ def test_a_pair_whose_weight_has_come_to_0_is_vacant_again(punished):
         assert {pair in pairs for pair in zip(web.synapses["pre"][near], web.synapses["post"][near], strict=True)} == {wanted}
 
 
+def test_pairs_that_are_permitted_within_a_radius_are_joined_nowhere_else():
+    """Links grow between cells 100 um apart at most; where all pairs are permitted, the control, also between others."""
+    places = rng(1).uniform(0, 500, (40, 2))
+    model = ns.load_cell("leaky_adaptive_threshold").keeping(RULE)
+    cells = ns.create("cells", model, 40, positions=places * um)
+    web = ns.connect(cells, cells, RULE, ns.Pairs([], []), receptor="v", weight=0 * mV).replace(name="web")
+    now = ns.Circuit([cells, ns.create("out", model, 1)], [web])
+    distance = np.linalg.norm(places[:, None] - places[None], axis=2)
+
+    def farthest(allowed):
+        growth = ns.Growth(5 * Hz, ns.Permitted(*np.nonzero(allowed)))
+        rows = ns.Rewiring("web", regrow=growth, weight=1 * mV)(now, recorded(now, [1]), rng(2)).of("link", "web")
+        assert len(rows) > 10
+        return distance[rows["pre"], rows["post"]].max()
+
+    assert farthest(distance <= 100) <= 100 < farthest(distance >= 0)
+
+
 # --- a life ----------------------------------------------------------------------------------------------------------
 
 
@@ -265,7 +283,7 @@ def test_an_error_in_a_reward_reaches_the_caller_with_the_life_so_far(study, sho
 
     plan = replace(study.PLANS["smoke"], bits=4)
     life = study.life(study.LEARNER, 1, plan, shown)
-    credit = ns.Credit("out", failing, ["readout"])
+    credit = ns.Credit("out", failing, ["readout"], lowest=-1.0)
     rules = [credit, ns.Punished(credit, life.phases[0].rules[-1].rules)]
     life = replace(life, phases=[replace(life.phases[0], rules=rules)])
     with pytest.raises(ZeroDivisionError, match="no reward") as raised:
@@ -276,7 +294,7 @@ def test_an_error_in_a_reward_reaches_the_caller_with_the_life_so_far(study, sho
 # --- mistakes --------------------------------------------------------------------------------------------------------
 
 GROW = ns.Rewiring("web", regrow=ns.Growth(ns.InDegree(2)), weight=1 * mV)
-CREDIT = ns.Credit("out", reward_of(-1.0), ["readout"])
+CREDIT = ns.Credit("out", reward_of(-1.0), ["readout"], lowest=-1.0)
 
 MADE = {
     "reward": (lambda: ns.Credit("out", 1.0), TypeError, "reward of credit 'credit' is 1.0; give a function of (circuit, recording)"),
@@ -286,6 +304,10 @@ MADE = {
         lambda: ns.Punished(ns.Credit("out", reward_of(0), lowest=0.0), [GROW]), ValueError,
         "'punished' waits for a reward below 0, but that of 'credit' is never below 0: its rules would never act, and cells that wait for them to be "
         "connected would stay without inputs; give a reward that also punishes",
+    ),
+    "lowest unknown": (
+        lambda: ns.Punished(ns.Credit("out", reward_of(0)), [GROW]), ValueError,
+        "'punished' waits for a reward below 0, but credit 'credit' does not say how low its reward can be; give its lowest=..., such as -1.0",
     ),
     "no credit": (lambda: ns.Punished("reward", [GROW]), TypeError, "credit of rule 'punished' is 'reward'; give a ns.Credit"),
     "no rules": (lambda: ns.Punished(CREDIT, []), ValueError, "rule 'punished' has no rules"),
@@ -323,7 +345,7 @@ def test_a_reward_outside_its_range_is_told(value):
     with pytest.raises(
         ValueError, match=f"the reward of credit 'credit' is {value} in epoch 0; return a finite number, not below lowest=-1.0"
     ):
-        credited(ns.Credit("out", reward_of(value)), network())
+        credited(ns.Credit("out", reward_of(value), lowest=-1.0), network())
 
 
 def test_twice_the_same_name_or_cell_is_refused():

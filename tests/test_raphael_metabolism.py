@@ -249,7 +249,7 @@ def test_inputs_that_are_added_with_weight_zero_change_nothing(study):
                 assert grown["input_to_exc"].synapses[column][: 64 * 5].tobytes() == now["input_to_exc"].synapses[column].tobytes()
         _, seen = ns.simulate(grown, 3 * study.IMAGE, **how)
         found[strength] = seen["exc"].trace("v").si
-    np.testing.assert_allclose(found[0.0], found[None], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found[0.0], found[None], rtol=0, atol=1e-15)  # 1e-12 mV
     assert np.abs(found[1.0] - found[None]).max() > 1e-6  # the control
 
 

@@ -40,6 +40,12 @@ MADE = {
     "lifetime with a unit": (lambda: ns.Outlived(3 * second), TypeError, r"lifetime of Outlived is 3\. s"),
     "distribution with a unit": (lambda: ns.Outlived(ns.Uniform(1 * second, 2 * second)), TypeError, "lifetime of Outlived"),
     "negative lifetime": (lambda: ns.Outlived(-3), ValueError, "lifetime of Outlived is -3; give 0 or more epochs"),
+    "lifetimes below 1": (
+        lambda: ns.Outlived(ns.Uniform(-10, -5)),
+        ValueError,
+        "so that every cell would die at its first boundary; give lifetimes of 1",
+    ),
+    "no lifetime": (lambda: ns.Outlived(0), ValueError, "lifetime of Outlived is 0, so that every cell would die at its first boundary"),
     "lifetimes": (lambda: ns.Outlived([3, 4]), ValueError, r"lifetime of Outlived is \[3, 4\]; give one number"),
 }
 CHECKED = {

@@ -106,6 +106,20 @@ def test_other_lives_begin(case):
     FED[case]()
 
 
+@pytest.mark.parametrize(("level", "refused"), [(4.0, True), (5.0, False), (20.0, False)])
+def test_a_division_that_uses_up_the_energy_at_which_cells_divide_is_refused(level, refused):
+    rich = ns.Division("exc", ns.Above(ns.Value("energy"), level))
+    lived = life(costing(1e3 * Hz, cost=5.0), rich)
+    if not refused:
+        lived()
+        return
+    with pytest.raises(
+        ValueError,
+        match=r"would divide above an energy of 4, but a division costs 5, which would leave nothing .* raise the threshold, or lower",
+    ):
+        lived()
+
+
 def test_what_is_kept_goes_on_and_is_not_judged_by_what_founders_begin_with():
     """A circuit whose cells have much left may live where founders would starve."""
     book = costing(2e4 * Hz)

@@ -82,7 +82,7 @@ class Outlived(Selection):
 
     `lifetime` is a plain number of epochs, or a distribution of them from which every cell has one value for all its life, such as
     ns.Uniform(50, 100). The value that is noted is the age, the threshold the lifetime. A mother goes on with hers when she divides.
-    Raises TypeError for a lifetime with a unit and ValueError for one below 0 or that is no number.
+    Raises TypeError for a lifetime with a unit and ValueError for one below 0, for one with which every cell would die at its first boundary, or that is no number.
     """
 
     lifetime: Any
@@ -96,6 +96,11 @@ class Outlived(Selection):
             raise ValueError(f"{what} is {self.lifetime!r}; give one number of epochs or a distribution")
         if not isinstance(self.lifetime, Distribution) and not shortest >= 0:
             raise ValueError(f"{what} is {self.lifetime!r}; give 0 or more epochs")
+        longest = self.lifetime.quantile(1.0) if isinstance(self.lifetime, Distribution) else self.lifetime
+        if longest < 1:
+            raise ValueError(
+                f"{what} is {self.lifetime!r}, so that every cell would die at its first boundary; give lifetimes of 1 epoch or more"
+            )
 
     def check(self, circuit, name: str) -> None:
         """Raise ValueError for a projection, as its synapses live no lifetimes."""

@@ -24,7 +24,7 @@ MEMORY = "remembered"  # the variable of synapses that says for how long they wi
 class Credit(Book):
     """Give cells credit for the reward of an epoch, spread backwards from the outputs that were active.
 
-    ``reward(circuit, recording)`` returns one number, `lowest` or more. What counts is how far it is above the reward that was expected,
+    ``reward(circuit, recording)`` returns one number, not below `lowest` where that is given. What counts is how far it is above the reward that was expected,
     the mean over `horizon` epochs (None: nothing is expected, so that the reward itself counts). Cells of `outputs` that spiked have all of
     it. Each projection in `through`, those onto the outputs first, hands to its source cells what its target cells have: in proportion to
     share * weight of the synapses that remember to have taken part in a spike, and as a part of the highest of the population; a cell has
@@ -39,7 +39,7 @@ class Credit(Book):
     outputs: str
     reward: Callable
     through: Sequence[str] = ()
-    lowest: float = -1.0
+    lowest: float | None = None
     horizon: float | None = 50
     variable: str = "credit"
     label: str | None = None
@@ -51,7 +51,7 @@ class Credit(Book):
         what = f"credit {label_of(self)!r}"
         if not callable(self.reward):
             raise TypeError(f"reward of {what} is {self.reward!r}; give a function of (circuit, recording)")
-        if not math.isfinite(self.lowest):
+        if self.lowest is not None and not math.isfinite(self.lowest):
             raise ValueError(f"lowest of {what} is {self.lowest!r}; give the lowest reward that there can be")
         if self.horizon is not None and not 1 <= self.horizon < math.inf:
             raise ValueError(f"horizon of {what} is {self.horizon!r}; give a number of epochs, 1 or more, or None")
@@ -92,10 +92,9 @@ class Credit(Book):
     def keep(self, circuit, recording) -> dict:
         """Return the credit of each cell after an epoch, the reward and what is expected of the next one."""
         reward = float(self.reward(circuit, recording))
-        if not self.lowest <= reward < math.inf:
-            raise ValueError(
-                f"the reward of credit {label_of(self)!r} is {reward} in epoch {circuit.epoch}; return a finite number, not below lowest={self.lowest}"
-            )
+        if not math.isfinite(reward) or (self.lowest is not None and reward < self.lowest):
+            least = "" if self.lowest is None else f", not below lowest={self.lowest}"
+            raise ValueError(f"the reward of credit {label_of(self)!r} is {reward} in epoch {circuit.epoch}; return a finite number{least}")
         of_reward, of_expected = self.notes
         expected = circuit.notes.get(of_expected, 0.0)
         surprise = reward - expected
@@ -127,7 +126,8 @@ class Credit(Book):
 class Punished(Holder):
     """Let rules act only at boundaries at which the reward of a Credit was below 0.
 
-    The books of the rules, and the credit, are kept in every epoch. Raises ValueError for a credit whose reward is never below 0.
+    The books of the rules, and the credit, are kept in every epoch. Raises ValueError for a credit whose reward is never below 0, or that
+    does not say how low it can be (`lowest`): with such a reward nothing would ever happen, in silence.
     """
 
     credit: Credit
@@ -141,6 +141,10 @@ class Punished(Holder):
         if not isinstance(self.credit, Credit):
             raise TypeError(f"credit of {what} is {self.credit!r}; give a ns.Credit")
         check_rules(self.rules, what)
+        if self.credit.lowest is None:
+            raise ValueError(
+                f"{what} waits for a reward below 0, but credit {label_of(self.credit)!r} does not say how low its reward can be; give its lowest=..., such as -1.0"
+            )
         if self.credit.lowest >= 0:
             raise ValueError(
                 f"{what} waits for a reward below 0, but that of {label_of(self.credit)!r} is never below {self.credit.lowest:g}: its rules would never act, and "

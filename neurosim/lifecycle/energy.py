@@ -13,6 +13,7 @@ from neurosim.lifecycle.amounts import check_name
 from neurosim.lifecycle.apoptosis import Apoptosis
 from neurosim.lifecycle.books import Book
 from neurosim.lifecycle.criteria import Above, Below
+from neurosim.lifecycle.division import Division
 from neurosim.lifecycle.schedules import at, checked_by_epoch
 from neurosim.lifecycle.selection import Either, Others, books_needed
 from neurosim.lifecycle.traits import Value
@@ -139,10 +140,11 @@ def check_first_boundary(circuit, rules, epoch: Quantity) -> None:
     """Raise ValueError where even cells without a single spike would all have starved at the end of a first epoch of this length.
 
     That is so where some ns.Apoptosis lets all cells die whose energy is not above a level, and what a cell has at first and gains, less
-    what it spends in any case, is not. An income that is a trait is judged by the `most` that it can be, where it has that.
+    what it spends in any case, is not; and where cells divide at an energy that the division itself uses up. An income that is a trait is judged by the `most` that it can be, where it has that.
     """
     rules, length = [at(rule, 0) for rule in rules], to_si(epoch, second, "epoch")
     for book in (one for one in rules if isinstance(one, Energy)):
+        _check_divisions(book, rules)
         cells, income = circuit[book.population].cells, getattr(book.income, "most", book.income)
         if callable(income) or not len(cells):
             continue
@@ -152,8 +154,20 @@ def check_first_boundary(circuit, rules, epoch: Quantity) -> None:
             if left < level < cells[ENERGY].max():
                 raise ValueError(
                     f"all {len(cells)} cells of {book.population!r} would starve at the first boundary: they begin with "
-                    f"{cells[ENERGY].max():g} at most, and {left:g} is left after {epoch} without a spike, below {level:g}; raise first or "
-                    "income, or lower per_time"
+                    f"{cells[ENERGY].max():g} at most, and {left:g} is left after {epoch} without a spike, with which they die; raise "
+                    "first or income, or lower per_time"
+                )
+
+
+def _check_divisions(book: Energy, rules) -> None:
+    """Raise ValueError where cells divide at an energy that the division uses up."""
+    for rule in (one for one in rules if isinstance(one, Division) and one.population == book.population):
+        if isinstance(rule.who, Above) and rule.who.trait == Value(ENERGY):
+            level = to_si(rule.who.threshold, DIMENSIONLESS, "threshold")
+            if level < book.cost:
+                raise ValueError(
+                    f"cells of {book.population!r} would divide above an energy of {level:g}, but a division costs {book.cost:g}, which would leave nothing for "
+                    "mother and daughter; raise the threshold, or lower cost"
                 )
 
 
