@@ -1,6 +1,7 @@
 """Real data that comes with a package: scikit-learn's 8 x 8 images of handwritten digits."""
 
 from importlib.util import find_spec
+from numbers import Integral
 
 import numpy as np
 
@@ -15,6 +16,9 @@ def digits(validate: int = 0, test: int = 500, most: int | None = None) -> dict[
     first. Raises ImportError without scikit-learn, and ValueError for parts that leave a class without images. Alpaydin & Kaynak
     1998, doi:10.24432/C50P49.
     """
+    for name, size in (("validate", validate), ("test", test), ("most", most)):
+        if not (name == "most" and size is None) and (isinstance(size, bool) or not isinstance(size, Integral) or size < 0):
+            raise ValueError(f"{name} of the digits is {size!r}; give a whole number of images, 0 or more")
     if find_spec("sklearn") is None:
         raise ImportError(
             "the digits come with scikit-learn, which is not installed; install neurosim with its extra: pip install 'neurosim[study]'"

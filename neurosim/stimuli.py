@@ -240,8 +240,10 @@ class Presentations(Input):
     def of_images(cls, population: str, images, spikes: float, duration: Quantity, start: Quantity | None = None) -> "Presentations":
         """Present images, shape (images, cells), each with the same number of `spikes` in all, shared out as its light is.
 
-        Raises ValueError for light below 0 and for images without any.
+        Raises ValueError for light below 0, images without any and for other than one number of spikes above 0.
         """
+        if np.ndim(spikes) or not 0 < spikes < np.inf:
+            raise ValueError(f"spikes of an image for {population!r} are {spikes!r}; give one number above 0")
         images = np.asarray(images, dtype=float)
         light = images.sum(axis=-1, keepdims=True)
         dark = np.flatnonzero(~((images >= 0).all(axis=-1) & (light[..., 0] > 0) & np.isfinite(light[..., 0])))
@@ -250,6 +252,8 @@ class Presentations(Input):
                 f"images for {population!r} have shape {images.shape}, and rows {dark[:5].tolist()} have values below 0, not finite or all 0; "
                 "give (images, cells), and some light in each image"
             )
+        if not to_si(duration, second, f"duration of an image for {population!r}") > 0:
+            raise ValueError(f"duration of an image for {population!r} is {duration}; give a time above 0")
         return cls(population, spikes * images / light / duration, duration, 0 * second if start is None else start)
 
     def check(self, circuit, dt, start, stop) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from neurosim.files import csv_bytes, digest, read_bytes, sweep, write_json, write_whole
 from neurosim.lifecycle.summary import aligned
 from neurosim.lock import locked
-from neurosim.measures import POWERED, binomial_interval, paired_comparison
+from neurosim.measures import POWERED, paired_comparison
 from neurosim.runfile import Session, begun, check_same, new_run, read_run
 from neurosim.workers import each
 
@@ -138,17 +138,19 @@ def tabulate(title: str, results: Mapping[str, Mapping | Sequence[Mapping]], col
     return aligned(rows)
 
 
-def tabulate_shares(title: str, counts: Mapping[str, tuple[int, int]]) -> str:
-    """Return a table of shares in per cent: a line for each name, how many there were, how many of them were hit, and the exact interval.
+def tabulate_spread(title: str, results: Mapping[str, Sequence[Mapping]], columns: Sequence[str]) -> str:
+    """Return a table of how results spread over seeds: mean, 95 % interval of the mean by Student's t, lowest and highest, and how many.
 
-    `counts` holds both numbers by name. The 95 % interval is that of independent cases, see measures.binomial_interval; cells of one
-    network are not quite that.
+    The seed is what is independent: cells of one network are not.
     """
-    rows = [[title, "of", "hit", "%", "95 % interval"]]
-    for name, (total, hit) in counts.items():
-        low, high = binomial_interval(hit, total)
-        rows.append([name, f"{total:,}", f"{hit:,}", f"{100 * hit / total:.2f}", f"{100 * low:.2f} to {100 * high:.2f}"])
-    return aligned(rows)
+    rows = [[title, "", "mean", "95 % interval", "lowest", "highest", "seeds"]]
+    for column in columns:
+        for name, several in results.items():
+            values = np.array([one[column] for one in several], dtype=float)
+            found = paired_comparison(values, np.zeros(len(values)))
+            mean, low, high, least, most = map(_shown, (found.difference, found.low, found.high, values.min(), values.max()))
+            rows.append([column, name, mean, f"{low} to {high}", least, most, str(len(values))])
+    return aligned(rows, left=2)
 
 
 def compare(results: Mapping[str, Sequence[Mapping]], reference: str, margins: Mapping[str, float | None]) -> str:

@@ -185,8 +185,8 @@ def apoptosis_then_pruning(run: study.Run) -> tuple[dict, str]:
     draw(found, plan, run.folder)
     young, ends = ({name: [one[half][name] for one in found] for name in found[0][half]} for half in ("young", "ends"))
     columns = [[key for key in next(iter(rows.values()))[0] if key not in TYPES.values()] for rows in (young, ends)]
-    died = {f"{death}, {short}": np.sum([one[short] for one in young[death]], axis=0) for death in SHOWN[:3] for short in TYPES.values()}
-    parts = [study.tabulate_shares(f"deaths in the window, all of {len(run.seeds)} seeds", died)]
+    dying = {death: young[death] for death in SHOWN[:3]}
+    parts = [study.tabulate_spread("deaths in the window", dying, [f"{short} lost (%)" for short in TYPES.values()])]
     parts += [study.tabulate("after the window, means", young, columns[0]), study.tabulate("at the end, means", ends, columns[1])]
     pairs = [(young, EXCESS, other) for other in (EITHER, OTHERS, IDLE)] + [(young, IDLE, NOT_IDLE)]
     pairs += [(ends, PUBLISHED, other) for other in ends if other != PUBLISHED]

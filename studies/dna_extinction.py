@@ -106,12 +106,12 @@ def wave(kind: str, cells: int) -> list:
 def life(kind: str, plan: Plan) -> ns.Lifecycle:
     """Describe a life: learning, with waves where validation accuracy has not risen by 0.01 for two epochs, and settling."""
     rules, epochs = wave(kind, plan.cells), plan.epochs
-    if kind == PROGRAM:
-        return ns.Lifecycle(plan.images * IMAGE, [ns.Phase("learning", epochs - LAST), ns.Phase("waves", LAST, rules)])
     waves = [ns.Extinction(rules, measure="accuracy", min_delta=0.01, patience=2, cooldown=1)]
-    slower = dict.fromkeys(LEARNING, SETTLING)
-    phases = [ns.Phase("learning", epochs, [] if kind == FIXED else waves), ns.Phase("settling", len(SETTLING), modulate=slower)]
-    return ns.Lifecycle(plan.images * IMAGE, phases)
+    phases = [ns.Phase("learning", epochs, [] if kind == FIXED else waves)]
+    if kind == PROGRAM:
+        phases = [ns.Phase("learning", epochs - LAST), ns.Phase("waves", LAST, rules)]
+    settling = ns.Phase("settling", len(SETTLING), modulate=dict.fromkeys(LEARNING, SETTLING))
+    return ns.Lifecycle(plan.images * IMAGE, [*phases, settling])
 
 
 def responses(circuit: ns.Circuit, images: np.ndarray, backend) -> tuple:
@@ -154,7 +154,7 @@ def live(kind: str, seed: int, plan: Plan, *, folder: Path, progress) -> dict:
     test_y, course, cells = data["test"][1], history.measures["accuracy"][: plan.epochs], history.series("exc")["size"]
     waves = np.unique((led or history).events["epoch"])  # of the first life of the seed, for all of its lives
     regression = LogisticRegression(max_iter=5000).fit(np.sqrt(known), train_y)
-    changed = drops(history.circuits["learning"], [one[:400] for one in data["train"]], backend, rng) if kind == EXTINCTION else {}
+    changed = drops(history.circuits["learning"], data["valid"], backend, rng) if kind == EXTINCTION else {}
     return {
         "readout cells": float((read.argmax(axis=1) == test_y).mean()),
         "linear readout": float(regression.score(np.sqrt(asked), test_y)),
@@ -185,7 +185,15 @@ def dna_extinction(run: study.Run) -> tuple[dict, str]:
     figures.save(figures.courses(courses), run.folder, "courses")
     pairs = {FIXED: KINDS, CHANCE: (EXTINCTION, CHANCE), FIXED + HH: tuple(FEW)[1:]}
     parts = [study.compare({name: found[name] for name in names}, reference, MARGINS) for reference, names in pairs.items()]
-    return found, "\n\n".join([study.tabulate(f"means, seeds: {len(run.seeds)}", found, list(found[EXTINCTION][0])), *parts])
+    parts.append(study.compare({FIXED: found[FIXED][: len(seeds[PROGRAM])], PROGRAM: found[PROGRAM]}, FIXED, MARGINS))
+    lost = [name for name in found[EXTINCTION][0] if name.startswith("lost")]
+    parts.append(study.tabulate_spread("points lost at once", {name: found[name] for name in (EXTINCTION, EXTINCTION + HH)}, lost))
+    return found, "\n\n".join(
+        [
+            study.tabulate(f"means, seeds: {len(run.seeds)} ({len(seeds[PROGRAM])} of {PROGRAM}{HH})", found, list(found[EXTINCTION][0])),
+            *parts,
+        ]
+    )
 
 
 if __name__ == "__main__":

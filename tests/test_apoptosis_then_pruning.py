@@ -12,7 +12,7 @@ from study_scripts import study_fixture
 import neurosim as ns
 from neurosim import measures
 from neurosim.recording import PartRecording, Recording
-from neurosim.study import tabulate_shares
+from neurosim.study import tabulate_spread
 from neurosim.units import Hz, ms, nS, second
 
 study = study_fixture("apoptosis_then_pruning")
@@ -116,10 +116,12 @@ def test_no_share_has_no_interval(given):
         measures.binomial_interval(*given)
 
 
-def test_shares_are_tabulated_with_their_intervals():
-    lines = tabulate_shares("dead", {"E": (4000, 40), "I": (1000, 0)}).splitlines()
-    assert lines[0].split() == ["dead", "of", "hit", "%", "95", "%", "interval"]
-    assert lines[1].split()[:4] == ["E", "4,000", "40", "1.00"] and lines[2].endswith(f"0.00 to {100 - 100 * 0.025**0.001:.2f}")
+def test_the_spread_over_seeds_is_tabulated_with_the_interval_of_the_mean():
+    values = [31.0, 15.0, 55.0, 27.0, 22.0]
+    lines = tabulate_spread("deaths", {"I": [{"lost": one} for one in values], "E": [{"lost": 2.0}]}, ["lost"]).splitlines()
+    low, high = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))  # an oracle of its own
+    assert lines[1].split() == ["lost", "I", "30.000", f"{low:.3f}", "to", f"{high:.3f}", "15.000", "55.000", "5"]
+    assert lines[2].split() == ["lost", "E", "2.000", "-", "to", "-", "2.000", "2.000", "1"]  # one seed has no interval
 
 
 def test_reciprocity_of_known_graphs():

@@ -63,6 +63,28 @@ def test_images_have_equally_many_spikes_each_pixel_its_share():
     assert np.abs(counts - [[0, 20, 60], [40, 40, 0]]).max() <= 1  # a random phase wins or loses at most one
 
 
+@pytest.mark.parametrize("asked", [{"validate": -1}, {"test": "500"}, {"test": 500.0}, {"most": -5}])
+def test_numbers_of_images_are_whole_and_not_negative(asked):
+    name, value = next(iter(asked.items()))
+    with pytest.raises(ValueError, match=f"{name} of the digits is {value!r}; give a whole number of images, 0 or more"):
+        ns.digits(**asked)
+
+
+@pytest.mark.parametrize(
+    ("spikes", "duration", "error", "message"),
+    [
+        (-5, 10 * ms, ValueError, "spikes of an image for 'cells' are -5; give one number above 0"),
+        (np.nan, 10 * ms, ValueError, "spikes of an image for 'cells' are nan"),
+        ([1, 2, 3], 10 * ms, ValueError, "give one number above 0"),
+        (5, 0 * ms, ValueError, r"duration of an image for 'cells' is 0\. s; give a time above 0"),
+        (5, 50, TypeError, "duration of an image for 'cells' is 50 without a unit"),
+    ],
+)
+def test_spikes_and_duration_of_images_are_checked(spikes, duration, error, message):
+    with pytest.raises(error, match=message):
+        ns.Presentations.of_images("cells", np.ones((2, 3)), spikes, duration)
+
+
 @pytest.mark.parametrize("images", [np.zeros((2, 3)), [[1, -1, 3.0]], [[1, np.nan, 3]], [[np.inf, 1, 1]], np.ones(3)])
 def test_images_without_light_are_refused(images):
     with pytest.raises(ValueError, match=r"images for 'cells' have shape .*some light in each image"):

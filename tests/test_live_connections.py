@@ -364,7 +364,7 @@ def test_cells_that_no_rule_permits_an_input_are_told_before_anything_runs():
         permitted = ns.Permitted(np.zeros(len(post), int), post)
         return ns.Rewiring("web", regrow=ns.Growth(1 * Hz, [permitted, *where]), weight=1 * mV, label=label)
 
-    told = "cells of 'cells' (ids {}) have no synapse, and the rules of phase 'life' permit them none: no other cell will ever drive them"
+    told = "cells of 'cells' (ids {}) have no synapse, and the rules of all phases permit them none: no other cell will ever drive them"
     other = ns.Rewiring("web", regrow=ns.Growth(1 * Hz, ns.Permitted([1], [0])), weight=1 * mV, label="other")
     cases = [
         ([growing([1], "a")], "0, 2"),
@@ -375,10 +375,12 @@ def test_cells_that_no_rule_permits_an_input_are_told_before_anything_runs():
         with pytest.warns(UserWarning, match=re.escape(told.format(ids))):
             alive(rules, bare)
     anywhere = ns.Rewiring("web", regrow=1 * Hz, weight=1 * mV, label="anywhere")
-    for rules in ([growing([1, 2], "a"), other], [growing([1], "a"), anywhere]):  # the controls
+    lives = [[ns.Phase("life", 1, rules)] for rules in ([growing([1, 2], "a"), other], [growing([1], "a"), anywhere])]
+    lives.append([ns.Phase("first", 1, [growing([1], "a")]), ns.Phase("second", 1, [growing([2], "a"), other])])  # the union of phases
+    for phases in lives:  # the controls
         with warnings.catch_warnings(record=True) as noted:
             warnings.simplefilter("always")
-            alive(rules, bare)
+            ns.develop(bare, ns.Lifecycle(2 * ms, phases), backend=ns.Brian2(target="numpy"), progress=False)
         assert not any("permit them none" in str(one.message) for one in noted)
 
 

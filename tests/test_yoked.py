@@ -54,6 +54,29 @@ def test_each_epoch_has_as_many_events_of_each_kind_but_of_others(lived):
     assert other.events.tobytes() != control.events.tobytes() and counts(other) == counts(lived)
 
 
+def test_rules_that_are_kept_go_on_choosing_and_only_the_others_are_left_to_chance(lived):
+    """Rewiring is the rule's own, of weak synapses; deaths and divisions are repeated, and rewiring is not repeated besides."""
+    control = develop(ns.yoked(LIFE, lived, keep=["rewiring.loop"]))
+    kept = control.events["rule"] == "decline/rewiring.loop"
+    assert set(control.events["rule"].tolist()) == {"growth/yoked", "decline/rewiring.loop", "decline/yoked"}
+    assert set(control.events["kind"][kept].tolist()) <= {"unlink", "link"} and np.isfinite(control.events["value"][kept]).any()
+    assert set(control.events["kind"][~kept].tolist()) == {"death", "division"}
+    others = [{key: count for key, count in counts(one).items() if key[1] in ("death", "division")} for one in (control, lived)]
+    assert others[0] == others[1] and others[0]
+    same = ns.Lifecycle(LIFE.epoch, [ns.Phase("decline", 3, PHASES[1].rules)])
+    led = develop(same)
+    whole = develop(ns.yoked(same, led, keep=["apoptosis.exc", "division.exc", "rewiring.loop"]))
+    assert whole.events.tobytes() == led.events.tobytes()  # nothing is left to chance: the life itself
+
+
+@pytest.mark.parametrize("keep", ["apoptosis.exc", ["apoptosis.inh"]])
+def test_only_rules_of_the_life_are_kept(lived, keep):
+    with pytest.raises(
+        ValueError, match=r"is to keep the rules .* called 'division\.exc', 'apoptosis\.exc', 'rewiring\.loop'; give several"
+    ):
+        ns.yoked(LIFE, lived, keep=keep)
+
+
 def test_what_is_no_choice_stays(lived):
     """Weights of new synapses, shares and jitter of divisions are those of the other life, in another order."""
     control = develop(ns.yoked(LIFE, lived))

@@ -65,10 +65,11 @@ def check(circuit: Circuit, rules: Iterable, later: bool = False) -> None:
     keepers: dict[tuple[str | None, str], object] = {}
     for book in books_of(rules):
         kept = [(part, ledger.name) for part, ledgers in book.ledgers(circuit).items() for ledger in ledgers]
+        kept += book.writes(circuit) if hasattr(book, "writes") else []
         for part, name in (*kept, *((None, note) for note in getattr(book, "notes", ()))):
             other = keepers.setdefault((part, name), book)
             if type(other) is type(book) and other != book:
-                what, which = (f"{name!r} of {part!r}", "ledger name") if part else (f"the note {name!r}", "label")
+                what, which = (f"{name!r} of {part!r}", "ledger or variable") if part else (f"the note {name!r}", "label")
                 raise ValueError(f"{what} is kept in two ways at once, by {other!r} and {book!r}; give one another {which}")
 
 

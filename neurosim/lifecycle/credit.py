@@ -15,6 +15,7 @@ from neurosim.lifecycle.books import Book, books_of
 from neurosim.lifecycle.nested import Holder, check_rules
 from neurosim.lifecycle.phases import label_of
 from neurosim.lifecycle.schedules import checked_by_epoch
+from neurosim.units import DIMENSIONLESS, unit_name
 
 BLOCK = 65536  # synapses that are worked on at once, so that what is between fits the cache of a core
 MEMORY = "remembered"  # the variable of synapses that says for how long they will remember what they took part in
@@ -27,8 +28,9 @@ class Credit(Book):
     ``reward(circuit, recording)`` returns one number, not below `lowest` where that is given. What counts is how far it is above the reward that was expected,
     the mean over `horizon` epochs (None: nothing is expected, so that the reward itself counts). Cells of `outputs` that spiked have all of
     it. Each projection in `through`, those onto the outputs first, hands to its source cells what its target cells have: in proportion to
-    share * weight of the synapses that remember to have taken part in a spike, and as a part of the highest of the population; a cell has
-    the larger one of what it is handed twice. A projection may be named again, which looks another step back; each takes a time in
+    the weight of the synapses that remember to have taken part in a spike, and as a part of the highest of the population; a cell has
+    the larger one of what it is handed twice. The weight counts whole, whatever a division left of it to deliver: twins have the credit of
+    their mother, and no other cell another one, but for those that lead to her twins. A projection may be named again, which looks another step back; each takes a time in
     proportion to its synapses. The credit is written into `variable` of the cells, where plasticity such as "credit_gated" reads it. Notes
     of the circuit: "<label>.reward" and "<label>.expected".
 
@@ -71,6 +73,7 @@ class Credit(Book):
         if self.outputs not in circuit.populations:
             raise ValueError(f"{what} begins at {self.outputs!r}, which is no population.{near(self.outputs, circuit.populations)}")
         self._check_written(circuit.populations[self.outputs], what)
+        reached = {self.outputs}
         for name in self.through:
             if name not in circuit.projections:
                 raise ValueError(f"{what} goes through {name!r}, which is no projection.{near(name, circuit.projections)}")
@@ -80,13 +83,29 @@ class Credit(Book):
                     f"{what} goes through {name!r}, but synapses of {projection.synapse.name!r} have no variable {MEMORY!r}; use "
                     '"credit_gated", or a model of your own that has it'
                 )
+            if projection.target not in reached:
+                raise ValueError(
+                    f"{what} goes through {name!r}, but its target cells, {projection.target!r}, have no credit by then; name first what leads from them to "
+                    f"the outputs {self.outputs!r}"
+                )
+            reached.add(projection.source)
             self._check_written(circuit.populations[projection.target], what)
+
+    def writes(self, circuit) -> list[tuple[str, str]]:
+        """Return the state variables of cells that are written, by population."""
+        reached = {self.outputs, *(circuit.projections[name].source for name in self.through if name in circuit.projections)}
+        return [(name, self.variable) for name in sorted(reached)]
 
     def _check_written(self, population, what: str) -> None:
         if self.variable not in population.model.variables:
             raise ValueError(
                 f"{what} is written into {self.variable!r}, which cells of {population.name!r} lack; make them with "
                 f"ns.load_cell({population.model.name!r}).keeping(synapse)"
+            )
+        if population.model.variables[self.variable] is not DIMENSIONLESS:
+            raise ValueError(
+                f"{what} is a number, but {self.variable!r} of {population.name!r} has the unit {unit_name(population.model.variables[self.variable])}; name "
+                "a variable without one"
             )
 
     def keep(self, circuit, recording) -> dict:
@@ -112,10 +131,8 @@ class Credit(Book):
             source, target, synapses = circuit[projection.source], circuit[projection.target], projection.synapses
             back, there = np.zeros(len(source)), found.get(target.name, np.zeros(len(target)))
             for first in range(0, len(synapses), BLOCK):
-                pre, post, share, weight, memory = (
-                    synapses[key][first : first + BLOCK] for key in ("pre", "post", "share", "weight", MEMORY)
-                )
-                handed = there[target.rows(post)] * share * np.abs(weight) * (memory > recording.dt_si / 2)
+                pre, post, weight, memory = (synapses[key][first : first + BLOCK] for key in ("pre", "post", "weight", MEMORY))
+                handed = there[target.rows(post)] * np.abs(weight) * (memory > recording.dt_si / 2)
                 back += np.bincount(source.rows(pre), weights=handed, minlength=len(source))
             highest = back.max(initial=0.0)
             found[source.name] = np.maximum(found.get(source.name, 0.0), back / highest if highest > 0 else back)

@@ -176,20 +176,22 @@ def _check_rules(circuit: Circuit, life: Lifecycle, measure) -> None:
     """Check the rules of every phase as they are in each of its epochs, and that what they wait for is measured."""
     if not (measure is None or callable(measure)):
         raise TypeError(f"measure of develop is {measure!r}; give a function of (circuit, recording)")
-    acted = False
+    acted, acting = False, []
     for phase in life.phases:
         for epoch in range(phase.epochs if phase.scheduled else 1):
-            check_rules(circuit, [rule for _, rule in phase.labelled(epoch)], acted)
+            rules = [rule for _, rule in phase.labelled(epoch)]
+            check_rules(circuit, rules, acted)
+            acting += rules
         acted = acted or bool(phase.rules)
         for part in whole(list(phase.rules)):
             if hasattr(part, "check_epoch"):
                 part.check_epoch(life.epoch)
-        tell_unreached(circuit, phase.rules, phase.name)
         for name in _awaited(phase.rules):
             if measure is None:
                 raise ValueError(
                     f"phase {phase.name!r} waits for measure {name!r}, but nothing is measured; give develop(..., measure=...)"
                 )
+    tell_unreached(circuit, acting)
     check_first_boundary(circuit, life.phases[0].rules, life.epoch)
 
 

@@ -151,7 +151,7 @@ def check_first_boundary(circuit, rules, epoch: Quantity) -> None:
         gained = (to_si(income, Hz, "income") - book._costs(circuit).per_time) * length / book.slowness
         left = np.minimum(cells[ENERGY] + gained, book.capacity).max()
         for level in _levels(rules, book.population):
-            if left < level < cells[ENERGY].max():
+            if left < level:
                 raise ValueError(
                     f"all {len(cells)} cells of {book.population!r} would starve at the first boundary: they begin with "
                     f"{cells[ENERGY].max():g} at most, and {left:g} is left after {epoch} without a spike, with which they die; raise "

@@ -1,4 +1,4 @@
-"""Which cells the rules of a phase leave without inputs."""
+"""Which cells the rules of a life leave without inputs."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,8 +15,11 @@ from neurosim.lifecycle.where import Permitted, listed
 TOLD = 5  # ids that a warning names
 
 
-def tell_unreached(circuit, rules: Sequence[Any], phase: str) -> None:
-    """Warn of cells that have no synapse, and that no rule of a phase permits one, where rules let synapses grow between permitted pairs only."""
+def tell_unreached(circuit, rules: Sequence[Any]) -> None:
+    """Warn of cells that have no synapse, and that no rule of a life permits one, where rules let synapses grow between permitted pairs only.
+
+    `rules` are those of all phases, as they are in each epoch.
+    """
     grown: dict[str, list] = {}
     for rule in innermost(rules):
         if isinstance(rule, Rewiring) and rule.regrow is not None and rule.projection in circuit.projections:
@@ -39,7 +42,7 @@ def tell_unreached(circuit, rules: Sequence[Any], phase: str) -> None:
         if len(without):
             told = ", ".join(map(str, without[:TOLD].tolist())) + (", ..." if len(without) > TOLD else "")
             warnings.warn(
-                f"cells of {name!r} (ids {told}) have no synapse, and the rules of phase {phase!r} permit them none: no other cell will "
+                f"cells of {name!r} (ids {told}) have no synapse, and the rules of all phases permit them none: no other cell will "
                 "ever drive them; permit each of them an input",
                 stacklevel=2,
             )

@@ -98,13 +98,15 @@ class Yoked:
         return dict(zip(keys, np.split(deaths[: ends[-1]], ends[:-1]), strict=True))
 
 
-def yoked(life: Lifecycle, history: History, pooled: Sequence[str] = ()) -> Lifecycle:
+def yoked(life: Lifecycle, history: History, pooled: Sequence[str] = (), keep: Sequence[str] = ()) -> Lifecycle:
     """Return a lifecycle like another one whose history is given, but with every choice left to chance.
 
     Each epoch has as many deaths, divisions, unlinks and links in each part as the history has, and the same learning
     factors: what then differs is who, which is what a selection claims to matter. Of `pooled` populations it has as many deaths in all,
-    but not in each: so a selection can be tested that claims to take one type of cell rather than another. Raises ValueError for a
-    history that is not that of such a life or an unknown population, TypeError for what is neither.
+    but not in each: so a selection can be tested that claims to take one type of cell rather than another. Rules whose labels are in
+    `keep` stay rules, so that the choices of the others alone are left to chance; what they did in the history is not repeated, and what meets a cell or
+    synapse that they take is dropped. Raises
+    ValueError for a history that is not that of such a life, an unknown population or a label of no rule, TypeError for what is neither.
     """
     if not isinstance(life, Lifecycle) or not isinstance(history, History):
         raise TypeError(f"ns.yoked needs a lifecycle and the history of it, not {life!r} and {history!r}; give ns.yoked(life, history)")
@@ -113,15 +115,23 @@ def yoked(life: Lifecycle, history: History, pooled: Sequence[str] = ()) -> Life
         raise ValueError(
             f"ns.yoked is to pool the deaths of {pooled!r}, but the circuit has the populations {known}; give several of these"
         )
+    labels = dict.fromkeys(label_of(rule) for phase in life.phases for rule in phase.rules)
+    if isinstance(keep, str) or not set(keep) <= set(labels):
+        raise ValueError(
+            f"ns.yoked is to keep the rules {keep!r}, but those of the lifecycle are called {', '.join(map(repr, labels))}; give several of these"
+        )
     lived = [(phase, last - first + 1) for phase, first, last in history.phases]
     planned = [(phase.name, phase.epochs) for phase in life.phases]
     if lived != planned:
         raise ValueError(f"the history has the phases {lived} and the lifecycle {planned}; give the finished history of that lifecycle")
-    boundaries, first = [_ruled(epoch) for epoch in history.epochs[1:]], history.epochs[0].number
+    staying = {label for phase in life.phases for label, rule in phase.labelled() if label_of(rule) in keep}
+    boundaries, first = [_ruled(epoch, staying) for epoch in history.epochs[1:]], history.epochs[0].number
     phases = []
     for phase in life.phases:
         own, boundaries = boundaries[: phase.epochs], boundaries[phase.epochs :]
-        phases.append(replace(phase, rules=[Yoked(first, own, tuple(books_of(phase.rules)), tuple(pooled), _permitted(phase))]))
+        stay = [rule for rule in phase.rules if label_of(rule) in keep]
+        chance = Yoked(first, own, tuple(books_of(phase.rules)), tuple(pooled), _permitted(phase))
+        phases.append(replace(phase, rules=[*stay, chance]))
         first += phase.epochs
     return Lifecycle(life.epoch, phases)
 
@@ -213,13 +223,16 @@ class _Free:
         return np.array(np.divmod(free, shape[1]))
 
 
-def _ruled(epoch: Epoch) -> Events:
-    """Return the events of the boundary of an epoch, links with the labels of their rules."""
-    events, rows = epoch.boundary(), epoch.event_rows()
+def _ruled(epoch: Epoch, without: Iterable[str]) -> Events:
+    """Return the events of the boundary of an epoch, links with the labels of their rules, without those of some rules."""
+    events, rows, tables = epoch.boundary(), epoch.event_rows(), {}
     for (kind, name), table in events.tables.items():
+        labels = rows["rule"][(rows["kind"] == kind) & (rows["where"] == name)]
         if kind == "link":
-            table["rule"] = rows["rule"][(rows["kind"] == kind) & (rows["where"] == name)]
-    return events
+            table["rule"] = labels
+        others = {label: not any(label == one or label.startswith(f"{one}/") for one in without) for label in np.unique(labels).tolist()}
+        tables[kind, name] = table[[others[label] for label in labels.tolist()]] if not all(others.values()) else table
+    return Events({key: table for key, table in tables.items() if len(table)})
 
 
 def _permitted(phase: Phase) -> tuple[tuple[str, tuple[Permitted, ...]], ...]:
