@@ -6,11 +6,11 @@ correlation of thalamic spikes: Linden 2009). Scheduled: learning in the middle 
 Emergent (after Toyoizumi 2013; all numbers are ours): learning always, inhibition matures after the early stage; controls: late, never
 (also with as little learning as mature cells have), from birth. Then weak synapses go, or as many by chance (yoked). And synapses grow.
 
-Expected finding (OD = (R - L)/(R + L); 10 seeds; 95 % intervals of shifts: +-0.02): a scheduled window lasts (0.42) wherever it is put;
-constant learning forgets it (0.00 to 0.02). With immature inhibition 9 % of spikes respond to volleys and OD shifts by 0.04 to 0.06, with
-mature one 98 % do and OD shifts by 0.42. So a period opens, but none closes: what is reopened recovers. The shift lasts in part if
-inhibition grows until cells hardly spike (0.11), or weak synapses go (0.35, 0.28 to 0.43; late 0.31: no closure), not if as many go by
-chance (0.01). Fast growth of synapses overshoots by 49 % (33 % of the peak goes; Huttenlocher: 50 and 33 %), slow growth by 1 %.
+Expected finding (OD = (R - L)/(R + L); 10 seeds; 95 % intervals of shifts: +-0.02, pruned +-0.06): a scheduled window lasts (0.42) wherever
+it is put; constant learning forgets it (0.00 to 0.02). With immature inhibition 9 % of spikes respond to volleys (4 % do by chance) and OD
+shifts by 0.04 to 0.06, with mature one 98 % do and OD shifts by 0.42. So a period opens, but none closes: what is reopened recovers. The
+shift lasts in part if inhibition grows until cells hardly spike (0.11), or weak synapses go (0.35, 0.28 to 0.43; late 0.31: no closure),
+not if as many go by chance (0.01). Fast growth overshoots by 49 % (33 % of the peak goes; Huttenlocher: 50 and 33 %), slow by 1 %.
 
 References: Toyoizumi et al. (2013), doi:10.1016/j.neuron.2013.07.022; Fagiolini & Hensch (2000), doi:10.1038/35004582 (inhibition opens
 the period at any age); Linden et al. (2009), doi:10.1038/nn.2284; Huttenlocher (1979), doi:10.1016/0006-8993(79)90349-4.

@@ -12,8 +12,8 @@ for good, a network without turnover learns one task and falls silent (accuracy 
 less than new networks (95 % interval 0.04 to 0.14). Who dies and divides matters: 0.23 by chance (0.41 less, 0.36 to 0.46), 0.34 by the
 program's schedule, 0.22 with an even supply, in which nobody starves. With held thresholds nothing is lost that turnover could mend: 0.67
 without it, 0.70 with it, 0.71 by chance; it reaches the criterion after 20 % fewer images (135, 68 to 202), by chance as well (117), a new
-network after 77 % fewer. Biophysical cells live on by the same rules, among them hunger, as do leaky ones whose thresholds do not adapt;
-neither learn digits (0.11 and 0.12).
+network after 77 % fewer. Biophysical cells live on by the same rules (20 of 20), leaky
+ones whose thresholds do not adapt starve to 7 of 20; neither learn digits (0.12 and 0.11).
 
 References: Raphael (2024), github.com/HypnosCicero/Raphael; Dohare et al. (2024), doi:10.1038/s41586-024-07711-7 (loss of plasticity);
 Diehl & Cook (2015), doi:10.3389/fncom.2015.00099 (the network); Alpaydin & Kaynak (1998), doi:10.24432/C50P49 (digits).

@@ -110,7 +110,7 @@ def test_without_data_there_is_no_table(figure, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named_and_nothing_changes(figure, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("here first")
-    with pytest.raises(OSError, match=r"cannot be written to folder '.*file' \(.*\); give a folder that you may write to"):
+    with pytest.raises(OSError, match=r"figures: folder '.*file' cannot be written \(.*\); choose a folder that you may write to"):
         figures.save(figure, tmp_path / "file", "raster")
 
     (tmp_path / "raster.png").write_text("old")

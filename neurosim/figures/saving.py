@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neurosim.figures.style import paper
-from neurosim.files import PART, csv_bytes, discard
+from neurosim.files import PART, csv_bytes, discard, unwritable
 from neurosim.units import DIMENSIONLESS, get_dimensions, unit_name
 
 
@@ -66,10 +66,7 @@ def _write(folder: Path, contents: dict[str, bytes]) -> tuple[Path, ...]:
     except OSError as error:
         for part in waiting:
             discard(part)
-        kind = PermissionError if isinstance(error, PermissionError) else OSError
-        raise kind(
-            f"figures cannot be written to folder {str(folder)!r} ({error.strerror}); give a folder that you may write to"
-        ) from error
+        raise unwritable(f"figures: folder {str(folder)!r}", error) from error
     try:
         for part, path in waiting.items():
             os.replace(part, path)
