@@ -106,10 +106,11 @@ def wave(kind: str, cells: int) -> list:
 def life(kind: str, plan: Plan) -> ns.Lifecycle:
     """Describe a life: learning, with waves where validation accuracy has not risen by 0.01 for two epochs, and settling."""
     rules, epochs = wave(kind, plan.cells), plan.epochs
-    waves = [ns.Extinction(rules, measure="accuracy", min_delta=0.01, patience=2, cooldown=1)]
-    phases = [ns.Phase("learning", epochs, [] if kind == FIXED else waves)]
     if kind == PROGRAM:
         phases = [ns.Phase("learning", epochs - LAST), ns.Phase("waves", LAST, rules)]
+    else:
+        waves = [ns.Extinction(rules, measure="accuracy", min_delta=0.01, patience=2, cooldown=1)]
+        phases = [ns.Phase("learning", epochs, [] if kind == FIXED else waves)]
     settling = ns.Phase("settling", len(SETTLING), modulate=dict.fromkeys(LEARNING, SETTLING))
     return ns.Lifecycle(plan.images * IMAGE, [*phases, settling])
 
