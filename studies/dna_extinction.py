@@ -187,14 +187,10 @@ def dna_extinction(run: study.Run) -> tuple[dict, str]:
     pairs = {FIXED: KINDS, CHANCE: (EXTINCTION, CHANCE), FIXED + HH: tuple(FEW)[1:]}
     parts = [study.compare({name: found[name] for name in names}, reference, MARGINS) for reference, names in pairs.items()]
     parts.append(study.compare({FIXED: found[FIXED][: len(seeds[PROGRAM])], PROGRAM: found[PROGRAM]}, FIXED, MARGINS))
-    lost = [name for name in found[EXTINCTION][0] if name.startswith("lost")]
-    parts.append(study.tabulate_spread("points lost at once", {name: found[name] for name in (EXTINCTION, EXTINCTION + HH)}, lost))
-    return found, "\n\n".join(
-        [
-            study.tabulate(f"means, seeds: {len(run.seeds)} ({len(seeds[PROGRAM])} of {PROGRAM}{HH})", found, list(found[EXTINCTION][0])),
-            *parts,
-        ]
-    )
+    columns, title = list(found[EXTINCTION][0]), f"means, seeds: {len(run.seeds)} ({len(seeds[PROGRAM])} of {PROGRAM}{HH})"
+    lost = {name: found[name] for name in (EXTINCTION, EXTINCTION + HH)}
+    parts.append(study.tabulate_spread("points lost at once", lost, [name for name in columns if name.startswith("lost")]))
+    return found, "\n\n".join([study.tabulate(title, found, columns), *parts])
 
 
 if __name__ == "__main__":
