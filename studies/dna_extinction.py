@@ -9,13 +9,14 @@ which as births equal deaths is a network of the same final size; "by chance", a
 cells in place of twins. "thresholds": the program's own rule (twice a scale divides, half of it dies, the scale halves with each wave).
 The same with Hodgkin-Huxley cells, which differ in one argument, Plan.cell: weights are given as potentials (psp).
 
-Expected finding (10 seeds; 95 % intervals): passthrough tells who can go: at once the lowest tenth costs 2.0 points of accuracy, a tenth by
-chance 5.6 (3.6 more, 0.8 to 6.5), a division of twins alike exactly nothing. So waves by passthrough end 2.4 points above waves by chance
-(0.9 to 3.8), but 2.4 below no waves (1.7 to 3.0; by a linear readout of their spikes 0.4, -0.1 to 0.8): division brings nothing new, as
-twins see the same pixels. Fresh cells in their place do no harm (0.4, -0.4 to 1.1) and no good. The program's thresholds give 32 times the
-cells in six waves, for the same accuracy (0.87). With Hodgkin-Huxley cells (5 seeds) the readout learns less (0.63, linear 0.90), and waves
-cost as much (2.6, 1.0 to 4.1). Goals that are missed: no more than 0.1 points lost by a division (0.7 with jitter, -0.2 to 1.6) and 1 by
-deaths (2.0, -0.1 to 4.0, both on 400 training images), waves that end within 0.5 of no waves, and 0.95 of the digits told (0.84).
+Expected finding (10 seeds; 95 % intervals; points lost at once are of the 200 validation images): among leaky cells passthrough tells who
+can go: the lowest tenth costs 2.3 points of accuracy (0.3 to 4.2), a tenth by chance 3.6 more (0.5 to 6.7), a division 0.7 (-1.2 to 2.5),
+one of twins alike exactly nothing. So waves by passthrough end 2.4 points above waves by chance (0.9 to 3.8), but 2.4 below no waves (1.7
+to 3.0; by a linear readout of their spikes 0.4, -0.1 to 0.8): division brings nothing new, as twins see the same pixels. Fresh cells in
+their place do no harm (0.4, -0.4 to 1.1) and no good. The program's thresholds give 32 times the cells in six waves, for the same accuracy
+(5 seeds: +0.2, -1.5 to 1.9; linear -0.4, -0.9 to 0.0). With Hodgkin-Huxley cells (5 seeds) the readout learns less (0.63, linear 0.90) and
+waves cost as much (2.6, 1.0 to 4.1), but passthrough does not tell who can go (the lowest tenth costs 4.3, a tenth by chance 5.4 less, -3.9 to 14.7).
+Goals that are missed: 0.1 points lost by a division, 1 by deaths, waves that end within 0.5 of none, 0.95 of the digits told (0.84).
 
 References: Ponulak & Kasinski (2010), doi:10.1162/neco.2009.11-08-901 (learning of the readout); Song, Miller & Abbott (2000),
 doi:10.1038/78829 (STDP); Dohare et al. (2024), doi:10.1038/s41586-024-07711-7 (fresh units in place of those that contribute least, by the
