@@ -15,8 +15,9 @@ one of twins alike exactly nothing. So waves by passthrough end 2.4 points above
 to 3.0; by a linear readout of their spikes 0.4, -0.1 to 0.8): division brings nothing new, as twins see the same pixels. Fresh cells in
 their place do no harm (0.4, -0.4 to 1.1) and no good. The program's thresholds give 32 times the cells in six waves, for the same accuracy
 (5 seeds: +0.2, -1.5 to 1.9; linear -0.4, -0.9 to 0.0). With Hodgkin-Huxley cells (5 seeds) the readout learns less (0.63, linear 0.90) and
-waves cost as much (2.6, 1.0 to 4.1), but passthrough does not tell who can go (the lowest tenth costs 4.3, a tenth by chance 5.4 less, -3.9 to 14.7).
-Goals that are missed: 0.1 points lost by a division, 1 by deaths, waves that end within 0.5 of none, 0.95 of the digits told (0.84).
+waves cost as much (2.6, 1.0 to 4.1), but passthrough does not tell who can go (the lowest tenth costs 4.3, a tenth by chance 5.4 less, -3.9
+to 14.7). Goals that are missed: 0.1 points lost by a division, 1 by deaths, waves that end within 0.5 of none, 0.95 of the digits told
+(0.84).
 
 References: Ponulak & Kasinski (2010), doi:10.1162/neco.2009.11-08-901 (learning of the readout); Song, Miller & Abbott (2000),
 doi:10.1038/78829 (STDP); Dohare et al. (2024), doi:10.1038/s41586-024-07711-7 (fresh units in place of those that contribute least, by the
