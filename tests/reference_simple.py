@@ -98,6 +98,9 @@ RESETS = {  # snnTorch's reset, which acts a step late: our statement at the spi
 }
 
 
+CODED = RESETS | {"zero": ("v = V_reset", 0)}  # what snnTorch 1.0 does instead: it clears the potential, but keeps the input of that step
+
+
 def snntorch_inputs():
     """1000 random inputs of 100 steps."""
     return np.random.default_rng(7).uniform(0, 0.4, (1000, 100))
@@ -117,9 +120,9 @@ def as_snntorch_documents(inputs, reset):
     return np.array(spikes).T
 
 
-def as_leaky(inputs, reset, scale=1 - BETA):
+def as_leaky(inputs, reset, scale=1 - BETA, resets=RESETS):
     """Spikes of the catalogue's leaky cell: exact integration, with beta = exp(-dt/tau) and inputs that are held for a step."""
-    statement, refractory = RESETS[reset]
+    statement, refractory = resets[reset]
     dt, tables = 1 * ms, ns.load_cell("leaky").specification()
     model = ns.CellModel.from_specification({**tables, "spike": {**tables["spike"], "reset": statement.replace("beta", repr(BETA))}})
     known = model.namespace()

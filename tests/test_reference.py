@@ -12,6 +12,7 @@ import pytest
 from cells_run import clamped, stepped, with_method
 from reference_simple import (
     BETA,
+    CODED,
     NAUD,
     NAUD_SAME,
     NAUD_UNITS,
@@ -395,4 +396,6 @@ def test_the_leaky_cell_spikes_as_snntorch_side_by_side(reset):
     for x in inputs.T:
         fired, mem = cell(x, mem)
         spikes.append(fired.detach().numpy() > 0)
-    assert np.array_equal(as_leaky(inputs.numpy(), reset), np.array(spikes).T)
+    assert np.array_equal(as_leaky(inputs.numpy(), reset, resets=CODED), np.array(spikes).T)
+    documented = np.array_equal(as_leaky(inputs.numpy(), reset), np.array(spikes).T)
+    assert documented == (reset != "zero")  # where it does not do what it documents

@@ -41,6 +41,7 @@ def _clip(value, low, high):
 
 def _logical(on_tensors: Callable, on_numbers: Callable) -> Callable:
     def apply(*values):
+        """Work on tensors where any value is one."""
         if not any(isinstance(one, torch.Tensor) for one in values):
             return on_numbers(values)
         found = values[0]
@@ -55,6 +56,7 @@ def _in_numpy(function) -> Callable:
     """Work a function out in NumPy: of constants as a rule, and without gradients."""
 
     def apply(*values):
+        """Return a tensor where any value is one, and else a number."""
         tensors = [one for one in values if isinstance(one, torch.Tensor)]
         found = function.pyfunc(*(one.detach().cpu().numpy() if isinstance(one, torch.Tensor) else one for one in values))
         return torch.as_tensor(found).to(tensors[0]) if tensors else float(np.ravel(found)[0])
@@ -76,6 +78,7 @@ def known(dtype: torch.dtype) -> dict[str, Any]:
     """Return what expressions know besides the names of a model: functions, constants and units; conditions count as numbers of a kind."""
 
     def whole(value):
+        """Return the whole part; a condition as 0 or 1."""
         if not isinstance(value, torch.Tensor):
             return int(value)
         return value.to(dtype) if value.dtype == torch.bool else value.trunc()

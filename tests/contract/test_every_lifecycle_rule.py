@@ -52,11 +52,11 @@ RULES = {
         ns.Apoptosis("exc", ns.Between(ns.Age(), 2, 3) & ns.RateBelow(100 * Hz)),
         ns.Maturation("exc", "E_L", ages=[0, 4], values=[-50, -49] * mV),
     ],
-    "migration": [ns.Migration("loop", pace=0.2), ns.Division("exc", ns.Top(0.2)), ns.Neurogenesis("exc", count=1, positions=PLACES)],
     "input growth": [ns.InputGrowth("source", count=1)],
     "differentiation": [ns.Differentiation("stem", "exc", count=1)],
     "extinction": [ns.Extinction([ns.Division("exc", ns.Top(0.2)), ns.Apoptosis("exc", ns.Bottom(0.2))], every=2)],
     "cell ratio": [ns.CellRatio("exc", "inh", 6.0, [ns.Division("exc"), ns.Apoptosis("inh", floor=1)])],
+    "migration": [ns.Migration("loop", pace=0.2), ns.Division("exc", count=1)],
 }  # fmt: skip
 
 
