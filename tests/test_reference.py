@@ -369,8 +369,7 @@ def test_the_izhikevich_cell_of_2007_spikes_as_in_lems_and_octave():
     2003 does, and its times are met with that; Octave takes it from the old one in finer steps, where a better method goes too."""
     assert upstrokes("sequential_euler", 0.02)[0] == pytest.approx(IN_LEMS, abs=0.021)
     fine, peaks = upstrokes("rk2", 0.01)
-    assert fine == pytest.approx(IN_OCTAVE, abs=0.1)
-    assert fine == pytest.approx(IN_LEMS, abs=0.2) and fine != pytest.approx(IN_LEMS, abs=0.1)
+    assert fine == pytest.approx(IN_OCTAVE, abs=0.1) and fine == pytest.approx(IN_LEMS, abs=0.2) and fine != pytest.approx(IN_LEMS, abs=0.1)
     assert peaks - fine == pytest.approx(1.14, abs=0.05)  # so spikes by the cell's own rule miss both
 
 
@@ -381,10 +380,9 @@ def test_the_izhikevich_cell_of_2007_spikes_as_in_lems_and_octave():
 def test_the_leaky_cell_spikes_as_snntorch_documents(reset):
     """B07: Leaky of snnTorch 1.0, mem[t+1] = beta mem[t] + x[t+1]; equal trains where the input is scaled by 1 - beta, and no other."""
     inputs = snntorch_inputs()
-    documented = as_snntorch_documents(inputs, reset)
-    assert documented.any(axis=1).all()
-    assert np.array_equal(as_leaky(inputs, reset), documented)
-    assert not np.array_equal(as_leaky(inputs, reset, scale=-np.log(BETA)), documented)
+    spikes = as_snntorch_documents(inputs, reset)
+    assert spikes.any(axis=1).all() and np.array_equal(as_leaky(inputs, reset), spikes)
+    assert not np.array_equal(as_leaky(inputs, reset, scale=-np.log(BETA)), spikes)
 
 
 @pytest.mark.parametrize("reset", RESETS)
@@ -392,10 +390,10 @@ def test_the_leaky_cell_spikes_as_snntorch_side_by_side(reset):
     snntorch, torch = pytest.importorskip("snntorch"), pytest.importorskip("torch")
     inputs = torch.tensor(snntorch_inputs())
     cell = snntorch.Leaky(beta=torch.tensor(BETA, dtype=torch.float64), threshold=1.0, reset_mechanism=reset)
-    mem, spikes = torch.zeros(len(inputs), dtype=torch.float64), []
+    mem, fired = torch.zeros(len(inputs), dtype=torch.float64), []
     for x in inputs.T:
-        fired, mem = cell(x, mem)
-        spikes.append(fired.detach().numpy() > 0)
-    assert np.array_equal(as_leaky(inputs.numpy(), reset, resets=CODED), np.array(spikes).T)
-    documented = np.array_equal(as_leaky(inputs.numpy(), reset), np.array(spikes).T)
-    assert documented == (reset != "zero")  # where it does not do what it documents
+        now, mem = cell(x, mem)
+        fired.append(now.detach().numpy() > 0)
+    spikes = np.array(fired).T
+    assert np.array_equal(as_leaky(inputs.numpy(), reset, resets=CODED), spikes)
+    assert np.array_equal(as_leaky(inputs.numpy(), reset), spikes) == (reset != "zero")  # which does not do what is documented
