@@ -103,12 +103,7 @@ class _Run:
             step += 1
             if step % OFTEN == 0 and advance(step):
                 break
-        spikes = {
-            name: self.given.get(name) or _joined(self.spikes[name])
-            for name in self.circuit.populations
-            if name in {**self.given, **self.cells}
-        }
-        spikes = {name: spikes.get(name, _joined([])) for name in self.circuit.populations}
+        spikes = {name: self.given.get(name) or _joined(self.spikes.get(name, [])) for name in self.circuit.populations}
         sampled = [
             (np.array(at, np.int64), np.array(values).T if values else np.empty((len(rows), 0)))
             for (_, _, rows, _), (at, values) in zip(self.samples, self.sampled, strict=True)
